@@ -1,0 +1,91 @@
+"""A batch: what is seen, what is corrupted and what is scored, each in its own field.
+
+    documents   The cat sat . <doc> It purred .      position t counts from 0
+    inputs      what the model reads (corrupted, perhaps)
+    targets     what it is scored on, −100 where nothing is
+    attention   who may attend to whom
+
+``Rows`` is the raw material, packed token rows before any objective has touched them;
+an objective turns ``Rows`` into a ``Batch`` and never changes the rows.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pretrain.attention import Pattern, rows_of
+from pretrain.losses import IGNORE
+
+PADDING = -1
+"""The document number of padding positions."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Packed tokens, before an objective.
+
+    tokens (B,T+1): token ids. Every document is opened by ``<doc>``, which also ends
+        the one before it. One position more than a batch has, so that the last input
+        of a causal model has a target.
+    documents (B,T+1): which document of its row a position belongs to, from 0;
+        −1 is padding. A ``<doc>`` belongs to the document that it opens.
+    positions (B,T+1): position inside the document, from 0.
+    """
+
+    tokens: Tensor
+    documents: Tensor
+    positions: Tensor
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, rows: slice) -> "Rows":
+        return Rows(self.tokens[rows], self.documents[rows], self.positions[rows])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a model reads and what it is scored on.
+
+    inputs (B,T): token ids that the model reads.
+    targets (B,T): the token that the logits at each position are scored against, or
+        −100 where nothing is scored.
+    attention: who may attend to whom.
+    positions (B,T): position inside the document, from 0.
+    documents (B,T): the document that each position belongs to, −1 for padding.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    attention: Pattern
+    positions: Tensor
+    documents: Tensor
+
+    @property
+    def scored(self) -> Tensor:
+        """(B,T) True where a token is scored."""
+        return self.targets != IGNORE
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The batch on another device; the attention pattern moves by itself."""
+        moved = {
+            name: getattr(self, name).to(device, non_blocking=True)
+            for name in ("inputs", "targets", "positions", "documents")
+        }
+        return replace(self, **moved)
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Cut the batch along B into ``parts`` micro-batches (the last may be short)."""
+        size = -(-len(self.inputs) // parts)
+        cuts = [slice(i, i + size) for i in range(0, len(self.inputs), size)]
+        return [
+            Batch(
+                self.inputs[cut],
+                self.targets[cut],
+                rows_of(self.attention, cut),
+                self.positions[cut],
+                self.documents[cut],
+            )
+            for cut in cuts
+        ]

@@ -1,0 +1,156 @@
+"""Checkpoints: weights and optimizer state in safetensors, the rest in JSON beside it.
+
+    checkpoint.safetensors   model.* and optimizer.* tensors
+    checkpoint.json          step, configuration, tokenizer name
+
+Nothing is unpickled. Both files are written under another name first and renamed when
+they are whole, tensors first: a kill at any moment leaves the last good checkpoint.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pretrain.errors import CheckpointError
+from pretrain.model import ModelConfig, Transformer
+
+FORMAT = "pretrain-checkpoint-1"
+
+
+def save(
+    folder: str | Path,
+    model: Transformer,
+    optimizers: list[torch.optim.Optimizer] = (),
+    **state,
+) -> Path:
+    """Write a checkpoint into a folder, made if missing; ``state`` must be JSON.
+
+    Raises CheckpointError when the folder cannot be written.
+    """
+    folder = Path(folder)
+    tensors = {f"model.{n}": p for n, p in model.state_dict().items()}
+    tensors |= _optimizer_tensors(model, optimizers)
+    about = {"format": FORMAT, "model": asdict(model.config), **state}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        meta = {"format": FORMAT, "step": str(state.get("step", ""))}
+        tensors = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
+        save_file(tensors, folder / "partial.safetensors", metadata=meta)
+        (folder / "partial.json").write_text(json.dumps(about, indent=1), "utf-8")
+        (folder / "partial.safetensors").replace(folder / "checkpoint.safetensors")
+        (folder / "partial.json").replace(folder / "checkpoint.json")
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"cannot write a checkpoint into {folder} ({error}): choose a folder that "
+            "you may write to, on a disk with room"
+        ) from error
+    return folder
+
+
+def read(folder: str | Path) -> tuple[dict, dict[str, Tensor]]:
+    """The JSON part and the tensors of a checkpoint.
+
+    Raises CheckpointError when it is missing, truncated or of another format.
+    """
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / "checkpoint.json").read_text("utf-8"))
+        with safe_open(folder / "checkpoint.safetensors", framework="pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"there is no checkpoint in {folder}: check the folder, or train first"
+        ) from error
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise CheckpointError(
+            f"the checkpoint in {folder} is damaged or cut short ({error}): delete it "
+            "and train again, or restore a copy"
+        ) from error
+    if about.get("format") != FORMAT:
+        raise CheckpointError(
+            f"the checkpoint in {folder} has format {about.get('format')!r}, and this "
+            f"version reads {FORMAT!r}: use the version that wrote it"
+        )
+    # The tensors are renamed into place first: after a kill between the two, their
+    # own step is the true one.
+    if meta.get("step"):
+        about["step"] = int(meta["step"])
+    return about, tensors
+
+
+def as_json(value: dict) -> dict:
+    """A value as it looks after a trip through a JSON file (tuples become lists)."""
+    return json.loads(json.dumps(value))
+
+
+def load_model(folder: str | Path) -> Transformer:
+    """The model of a checkpoint, built from its own configuration."""
+    about, tensors = read(folder)
+    try:
+        config = ModelConfig(**about["model"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"the checkpoint in {folder} describes a model that this version does not "
+            f"know ({error}): use the version that wrote it"
+        ) from error
+    model = Transformer(config)
+    load_into(model, tensors, folder)
+    return model
+
+
+def load_into(
+    model: Transformer,
+    tensors: dict[str, Tensor],
+    folder: str | Path,
+    optimizers: list[torch.optim.Optimizer] = (),
+) -> None:
+    """Copy a checkpoint's tensors into a model and its optimizers.
+
+    Raises CheckpointError, before anything is changed, when a name or shape differs.
+    """
+    have = {f"model.{n}": p for n, p in model.state_dict().items()}
+    saved = {n: t for n, t in tensors.items() if n.startswith("model.")}
+    wrong = sorted(set(have) ^ set(saved)) or [
+        f"{n}: {tuple(saved[n].shape)} saved, {tuple(have[n].shape)} expected"
+        for n in have
+        if have[n].shape != saved[n].shape
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"the checkpoint in {folder} is of a model of another shape ({wrong[0]}): "
+            "build the model with the checkpoint's configuration, or load_model()"
+        )
+    with torch.no_grad():
+        for name, value in have.items():
+            value.copy_(saved[name])
+    names = {id(p): n for n, p in model.named_parameters()}
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                lead = f"optimizer.{names[id(p)]}."
+                state = {
+                    key.removeprefix(lead): value.clone()
+                    for key, value in tensors.items()
+                    if key.startswith(lead)
+                }
+                for key, value in state.items():
+                    loose = key == "step" and not group.get("fused")
+                    where = "cpu" if loose else p.device
+                    optimizer.state[p][key] = value.to(where)
+
+
+def _optimizer_tensors(model, optimizers) -> dict[str, Tensor]:
+    names = {id(p): n for n, p in model.named_parameters()}
+    return {
+        f"optimizer.{names[id(p)]}.{key}": value
+        for optimizer in optimizers
+        for p, state in optimizer.state.items()
+        for key, value in state.items()
+        if isinstance(value, Tensor)
+    }

@@ -1,0 +1,1 @@
+"""Evaluation: likelihood on held-out text, generation, features for probes."""

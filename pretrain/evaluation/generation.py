@@ -1,0 +1,140 @@
+"""Generation: from logits to tokens, with greedy choice, temperature, top-k, nucleus.
+
+``generate`` writes with a causal model and a key–value cache: each step reads one new
+token, not the whole text again, and gives the same tokens as without the cache.
+``fill_mask`` asks a masked model for the hidden tokens of one text, each by itself.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pretrain.attention import full
+from pretrain.errors import PretrainError
+from pretrain.model import Cache, Transformer
+from pretrain.random import Generator, uniform
+from pretrain.tokens import Tokenizer
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen from the model's probabilities.
+
+    temperature: divides the logits; 0 is greedy choice.
+    top_k: keep the k likeliest tokens; 0 keeps all.
+    top_p: keep the smallest set of likeliest tokens whose probabilities reach p
+        (nucleus sampling, @holtzman2020curious); 1 keeps all.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise PretrainError(
+                f"{self} does not work: temperature ≥ 0, top_k ≥ 0 and 0 < top_p ≤ 1"
+            )
+
+
+GREEDY = Sampling(temperature=0.0)
+
+
+def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
+    """The distribution (…, V) that sampling draws from, for logits (…, V)."""
+    if sampling.temperature == 0:
+        best = logits.argmax(-1, keepdim=True)
+        return torch.zeros_like(logits).scatter_(-1, best, 1.0)
+    logits = logits / sampling.temperature
+    if 0 < sampling.top_k < logits.shape[-1]:
+        least = logits.topk(sampling.top_k, -1).values[..., -1:]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    p = logits.softmax(-1)
+    if sampling.top_p < 1:
+        ordered, ids = p.sort(-1, descending=True)
+        # A token is kept while the mass of those before it is still short of top_p.
+        kept = ordered.cumsum(-1) - ordered < sampling.top_p
+        p = torch.zeros_like(p).scatter_(-1, ids, ordered * kept)
+        p = p / p.sum(-1, keepdim=True)
+    return p
+
+
+@torch.no_grad()
+def generate(
+    model: Transformer,
+    prompt: list[int],
+    tokenizer: Tokenizer,
+    sampling: Sampling = GREEDY,
+    *,
+    generator: Generator | None = None,
+    max_tokens: int = 64,
+    cache: bool = True,
+) -> list[int]:
+    """New token ids after ``<doc>`` and a prompt, up to the closing ``<doc>``.
+
+    The closing ``<doc>`` is not returned; ``<pad>`` and ``<mask>`` are never written.
+    Writing stops at ``max_tokens`` or at the model's context. Raises PretrainError when
+    sampling lacks a generator, or the prompt fills the context.
+    """
+    if sampling.temperature > 0 and generator is None:
+        raise PretrainError(
+            "sampling needs a generator: torch.Generator().manual_seed(0)"
+        )
+    special = tokenizer.special
+    room = model.config.context - len(prompt) - 1
+    if room < 1:
+        raise PretrainError(
+            f"a prompt of {len(prompt)} tokens leaves no room to write in a context of "
+            f"{model.config.context}: shorten it"
+        )
+    device = next(model.parameters()).device
+    text = [special.doc, *prompt]
+    written: list[int] = []
+    kept = Cache(model.config.depth) if cache else None
+    barred = [i for i in special.ids if i != special.doc]
+    while len(written) < min(max_tokens, room):
+        new = (text + written)[kept.length if kept else 0 :]
+        logits = model(torch.tensor([new], device=device), cache=kept)[0, -1]
+        logits[barred] = -torch.inf
+        p = probabilities(logits.float().cpu(), sampling)
+        if sampling.temperature == 0:
+            chosen = int(p.argmax())
+        else:
+            # Invert the cumulative distribution at one uniform draw.
+            draw = uniform((1,), generator).item()
+            reach = p.double().cumsum(-1)
+            chosen = int((reach <= draw * reach[-1]).sum())
+        if chosen == special.doc:
+            break
+        written.append(chosen)
+    return written
+
+
+@torch.no_grad()
+def fill_mask(
+    model: Transformer, tokens: list[int], tokenizer: Tokenizer, top: int = 5
+) -> list[list[tuple[str, float]]]:
+    """For every ``<mask>`` in a text, the likeliest tokens with their probabilities.
+
+    The masked tokens are predicted independently of one another, as in training.
+    Raises PretrainError when there is no ``<mask>`` to fill.
+    """
+    special = tokenizer.special
+    if special.mask is None or special.mask not in tokens:
+        raise PretrainError(
+            "nothing to fill: put the id of <mask> where a token is hidden"
+        )
+    device = next(model.parameters()).device
+    inputs = torch.tensor([[special.doc, *tokens]], device=device)
+    p = model(inputs, full())[0].softmax(-1)
+    found = []
+    for place in (inputs[0] == special.mask).nonzero()[:, 0]:
+        values, ids = p[place].topk(top)
+        found.append(
+            [
+                (tokenizer.token(int(i)), float(v))
+                for i, v in zip(ids, values, strict=True)
+            ]
+        )
+    return found

@@ -1,0 +1,215 @@
+"""Held-out likelihood: fixed documents, fixed positions, sums before means.
+
+An :class:`EvaluationSet` is made once and scored many times. Every document is read
+alone, from its opening ``<doc>`` to its closing one; one longer than a row is read in
+windows, each token scored exactly once. A causal model is scored on every token. A
+masked model is scored at 15 % of the tokens, all ``<mask>``, at the same positions in
+every run.
+
+Where the corpus knows the truth, :func:`floor` gives the best attainable loss *on
+exactly the scored tokens*, and :func:`excess` what a model pays above it, paired
+document by document: an estimate of KL(p‖q) per token. Where it is not known, there is
+no floor and none is made up.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pretrain.batch import Batch
+from pretrain.corpora.document import Document
+from pretrain.errors import EmptyCorpusError, PretrainError
+from pretrain.losses import IGNORE, token_losses
+from pretrain.objectives import Causal, Masked, Objective
+from pretrain.packing import rows_from
+from pretrain.random import generator_for
+
+EVALUATION_SEED = 15
+ROWS = 64
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Held-out documents and the fixed batches they are scored in.
+
+    ``origins[i]`` (B,2) says, for every row of ``batches[i]``, which document it is
+    from and at which token of ``<doc> tokens <doc>`` it starts.
+    """
+
+    documents: list[Document]
+    batches: list[Batch]
+    origins: list[np.ndarray]
+    objective: Objective
+
+
+def evaluation_set(
+    corpus, objective: Objective, n: int = 300, length: int = 128, split="validation"
+) -> EvaluationSet:
+    """The first ``n`` documents of a split, as ``objective.for_evaluation()`` sees them.
+
+    Raises EmptyCorpusError when the split holds no document.
+    """
+    documents = corpus.heldout(split, n)
+    if not documents:
+        raise EmptyCorpusError(
+            f"the {split} split of {corpus.name} holds no documents, so there is "
+            "nothing to evaluate on: use a longer text or another split"
+        )
+    return prepare(documents, corpus.tokenizer, objective, length)
+
+
+def prepare(
+    documents: list[Document], tokenizer, objective: Objective, length: int = 128
+) -> EvaluationSet:
+    """An evaluation set from documents of your own."""
+    special = tokenizer.special
+    objective = objective.for_evaluation()
+    windows = []
+    for index, document in enumerate(documents):
+        ids = [special.doc, *document.tokens, special.doc]
+        for start in range(0, len(ids) - 1, length):
+            windows.append((index, start, ids[start : start + length + 1]))
+    windows.sort(key=lambda window: len(window[2]))  # little padding in each batch
+    batches, origins = [], []
+    for first in range(0, len(windows), ROWS):
+        group = windows[first : first + ROWS]
+        longest = max(len(ids) for *_, ids in group)
+        rows = rows_from(
+            [ids + [special.pad] * (longest - len(ids)) for *_, ids in group], special
+        )
+        generator = generator_for(EVALUATION_SEED, first)
+        batches.append(objective(rows, tokenizer, generator))
+        origins.append(np.array([window[:2] for window in group]))
+    return EvaluationSet(documents, batches, origins, objective)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Losses of a model on an evaluation set, document by document.
+
+    nats (n,): summed negative log-likelihood of each document's scored tokens.
+    counts (n,): how many tokens were scored.
+    """
+
+    nats: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Nats per scored token: one sum over one count."""
+        return float(self.nats.sum() / self.counts.sum())
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean. For a masked model this is no language-model perplexity."""
+        return math.exp(min(self.mean, 700.0))
+
+    def bits_per_byte(self, documents: list[Document]) -> float:
+        """Total bits over total UTF-8 bytes of text: comparable across tokenizers.
+
+        Only for a model that scored every token. The bits of the closing ``<doc>`` of
+        each document are included.
+        """
+        expected = sum(len(d.tokens) + 1 for d in documents)
+        if int(self.counts.sum()) != expected:
+            raise PretrainError(
+                f"bits per byte need every token scored: {int(self.counts.sum())} of "
+                f"{expected} are (a masked model scores some tokens only)"
+            )
+        return float(self.nats.sum() / math.log(2) / sum(d.bytes for d in documents))
+
+
+@torch.no_grad()
+def evaluate(model, held_out: EvaluationSet) -> Score:
+    """Score a model; its training mode is left as it was."""
+    device = next(model.parameters()).device
+    nats = np.zeros(len(held_out.documents))
+    counts = np.zeros(len(held_out.documents), dtype=np.int64)
+    for batch, origin in zip(held_out.batches, held_out.origins, strict=True):
+        moved = batch.to(device)
+        hidden = model.hidden(moved.inputs, moved.attention, moved.positions)
+        scored = batch.scored
+        losses = torch.zeros(scored.shape, dtype=torch.float64)
+        if scored.any():
+            where = scored.to(device)
+            found = token_losses(model.logits(hidden[where]), moved.targets[where])
+            losses[scored] = found.double().cpu()
+        np.add.at(nats, origin[:, 0], losses.sum(1).numpy())
+        np.add.at(counts, origin[:, 0], scored.sum(1).numpy())
+    return Score(nats, counts)
+
+
+def scored_tokens(held_out: EvaluationSet) -> list[np.ndarray]:
+    """For each document, the indices into ``document.tokens`` that are scored.
+
+    Index ``len(tokens)`` is the closing ``<doc>``. A causal target sits one place right
+    of the position that predicts it, a masked one at the position itself.
+    """
+    found = [[] for _ in held_out.documents]
+    shift = 0 if isinstance(held_out.objective, Causal) else -1
+    for batch, origin in zip(held_out.batches, held_out.origins, strict=True):
+        for row, (document, start) in enumerate(origin):
+            columns = (batch.targets[row] != IGNORE).nonzero()[:, 0].numpy()
+            found[document].append(columns + start + shift)
+    return [np.sort(np.concatenate(parts)) for parts in found]
+
+
+def floor(corpus, held_out: EvaluationSet) -> np.ndarray:
+    """(n,) the least nats, in expectation, that any model can pay for each document.
+
+    Causal: the corpus's own surprisals. Masked: exact posteriors of the hidden tokens,
+    where the corpus has ``masked_surprisals``. Raises PretrainError where no exact
+    floor is known.
+    """
+    scored = scored_tokens(held_out)
+    documents = held_out.documents
+    if isinstance(held_out.objective, Causal):
+        if any(d.surprisals is None for d in documents):
+            raise PretrainError(f"{corpus.name} knows no exact causal floor")
+        return np.array(
+            [d.surprisals[i].sum() for d, i in zip(documents, scored, strict=True)]
+        )
+    if isinstance(held_out.objective, Masked) and hasattr(corpus, "masked_surprisals"):
+        return np.array(
+            [
+                np.sum(corpus.masked_surprisals(d.tokens, i)) if len(i) else 0.0
+                for d, i in zip(documents, scored, strict=True)
+            ]
+        )
+    raise PretrainError(f"{corpus.name} knows no exact floor for this objective")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its standard error (over documents)."""
+
+    value: float
+    error: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The normal 95 % confidence interval."""
+        return self.value - 1.96 * self.error, self.value + 1.96 * self.error
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ± {1.96 * self.error:.4f}"
+
+
+def excess(score: Score, best: np.ndarray) -> Estimate:
+    """Mean nats per scored token above the floor, paired document by document.
+
+    The estimate is a ratio of sums, so its error is linearized; documents, not tokens,
+    are the independent units.
+    """
+    return ratio(score.nats - best, score.counts)
+
+
+def ratio(totals: np.ndarray, counts: np.ndarray) -> Estimate:
+    """Σ totals / Σ counts with a standard error over independent documents."""
+    n = len(totals)
+    value = totals.sum() / counts.sum()
+    residual = totals - value * counts
+    error = math.sqrt(n / max(1, n - 1) * (residual**2).sum()) / counts.sum()
+    return Estimate(float(value), float(error))
