@@ -30,7 +30,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
-from .errors import EmptyCorpusError, PretrainError
+from pretrain.errors import EmptyCorpusError, PretrainError
 
 SPECIALS = ("<pad>", "<doc>", "<mask>", "<unk>")
 """The special tokens; the place in this tuple is the id."""

@@ -12,8 +12,8 @@ for another.
 from collections.abc import Iterator
 from typing import Protocol
 
-from ..tokens import Tokenizer
-from .document import Document
+from pretrain.tokens import Tokenizer
+from pretrain.corpora.document import Document
 
 SPLITS = ("train", "validation", "test")
 

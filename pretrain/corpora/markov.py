@@ -27,10 +27,10 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import tokens
-from ..errors import PretrainError
-from . import SPLITS
-from .document import Document
+from pretrain import tokens
+from pretrain.errors import PretrainError
+from pretrain.corpora import SPLITS
+from pretrain.corpora.document import Document
 
 _CHUNK = 2048  # documents drawn at a time; part of what a seed means
 
