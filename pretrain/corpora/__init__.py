@@ -12,8 +12,8 @@ for another.
 from collections.abc import Iterator
 from typing import Protocol
 
-from pretrain.tokens import Tokenizer
 from pretrain.corpora.document import Document
+from pretrain.tokens import Tokenizer
 
 SPLITS = ("train", "validation", "test")
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pretrain import tokens
-from pretrain.errors import EmptyCorpusError, PretrainError
-from pretrain.tokens import Tokenizer
 from pretrain.corpora import SPLITS
 from pretrain.corpora.document import Document
+from pretrain.errors import EmptyCorpusError, PretrainError
+from pretrain.tokens import Tokenizer
 
 SHARES = (0.9, 0.05, 0.05)
 """The usual shares of train, validation and test."""

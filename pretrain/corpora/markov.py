@@ -28,9 +28,9 @@ from functools import cached_property
 import numpy as np
 
 from pretrain import tokens
-from pretrain.errors import PretrainError
 from pretrain.corpora import SPLITS
 from pretrain.corpora.document import Document
+from pretrain.errors import PretrainError
 
 _CHUNK = 2048  # documents drawn at a time; part of what a seed means
 

@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from pretrain.errors import EmptyCorpusError
 from pretrain.corpora.finite import FiniteCorpus, Text, split_by_hash
+from pretrain.errors import EmptyCorpusError
 
 LEAST_WORDS = 12
 MOST_CHARACTERS = 1500  # of one document: some 400 tokens
@@ -126,8 +126,9 @@ def _inside(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
 def clean(text: str) -> str:
     """`text` with headings bare, wrapped paragraphs in one line, blank lines single.
 
-    Sentences are one blank apart. Only lines at the left margin are joined, and only to a line long enough to have
-    been wrapped; lists, doctests and indented blocks keep their lines.
+    Sentences are one blank apart. Only lines at the left margin are joined, and only
+    to a line long enough to have been wrapped; lists, doctests and indented blocks
+    keep their lines.
     """
     text = _UNDERLINE.sub(r"\1", text.expandtabs())
     text = re.sub(r"(?<=[.?!:])  (?=\S)", " ", text)
