@@ -1,0 +1,117 @@
+"""Publish each page as a notebook, and the package as a wheel that it can install.
+
+Jupyter Book's own Colab button points at the Markdown source, which Colab cannot open.
+Here jupytext makes an `.ipynb` without outputs of every page with cells; it goes to
+`notebooks/` in the site, and its first cell installs the package. The button points at
+that file on the branch where the site is published, and the download button at the same
+file beside the page. All addresses follow from `repository` in `_config.yml`.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+ABOUT = ("README.md", "LICENSE")  # what pyproject.toml takes into the wheel
+INSTALL = """\
+# Colab only: install the book's package. Where it is installed already, skip this cell.
+%pip install -q {address}"""
+
+
+def repository(app) -> str:
+    return app.config.html_theme_options["repository_url"].rstrip("/")
+
+
+def published(app, path: str) -> str:
+    """Return the address of a file of the published site, as raw content."""
+    return f"{repository(app)}/raw/{app.config.publication_branch}/{path}"
+
+
+def is_notebook(app, page) -> bool:
+    return "kernelspec" in app.env.metadata.get(page, {})
+
+
+def as_notebook(app, page) -> str:
+    """Return a page as the text of a notebook that starts by installing the package."""
+    source = Path(app.env.doc2path(page)).read_text("utf8")
+    notebook = jupytext.reads(source, fmt="md:myst")
+    cell = nbformat.v4.new_code_cell(INSTALL.format(address=published(app, wheel(app))))
+    notebook.cells.insert(0, cell)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # the same in every build
+    name = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": name})
+    notebook.nbformat_minor = 5
+    return nbformat.writes(notebook)
+
+
+def buttons(app, pagename, templatename, context, doctree):
+    if not is_notebook(app, pagename):
+        return
+    file = f"notebooks/{pagename}.ipynb"
+    path = Path(app.outdir) / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_notebook(app, pagename), "utf8")
+    colab = app.config.html_theme_options["launch_buttons"]["colab_url"]
+    place = repository(app).split("//", 1)[1].split("/", 1)[1]
+    branch = app.config.publication_branch
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            if button.get("text") == "Colab":
+                button["url"] = f"{colab}/github/{place}/blob/{branch}/{file}"
+            if button.get("text") == ".ipynb":
+                button["url"] = context["pathto"](file, 1)
+
+
+def sources(root: Path):
+    """Return the files that the wheel is made of."""
+    found = [path for path in (root / "pretrain").rglob("*") if path.is_file()]
+    found = [path for path in found if "__pycache__" not in path.parts]
+    return sorted(found) + [root / name for name in ("pyproject.toml", *ABOUT)]
+
+
+def wheel(app) -> str:
+    """Return where in the site the wheel is."""
+    for line in (Path(app.srcdir) / "pretrain" / "__init__.py").read_text().split("\n"):
+        if line.startswith("__version__"):
+            version = line.split('"')[1]
+    return f"wheels/pretrain-{version}-py3-none-any.whl"
+
+
+def build_wheel(app, exception):
+    """Build the wheel into the site, unless it was built from these very files."""
+    if exception is not None or app.builder.format != "html":
+        return
+    root, target = Path(app.srcdir), Path(app.outdir) / wheel(app)
+    digest = hashlib.sha256()
+    for path in sources(root):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    stamp = Path(app.doctreedir) / "wheel.sha256"
+    if target.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "source"
+        for path in sources(root):
+            place = copy / path.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        command += ["--no-build-isolation", "--no-cache-dir", "-w", folder, str(copy)]
+        # one date for all files: the same package is the same wheel
+        environment = os.environ | {"SOURCE_DATE_EPOCH": "1577836800"}
+        subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((Path(folder) / target.name).read_bytes())
+    stamp.write_text(digest.hexdigest())
+
+
+def setup(app):
+    app.add_config_value("publication_branch", "gh-pages", "html")
+    app.connect("html-page-context", buttons, priority=900)  # after the theme's own
+    app.connect("build-finished", build_wheel)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,91 @@
+"""Execute a page again exactly when something that its cells depend on has changed.
+
+Jupyter-cache knows a page by the text of its cells. Here each record also carries the
+page's key (`page_key`), so an edited module, pin or budget is a miss for the pages that
+use it, and only for those. Sphinx in turn keeps the pages it has read; it is told to
+read again those whose key has moved. Tags and alt texts are always the page's own: a
+record gives outputs, nothing else.
+"""
+
+import os
+from pathlib import Path
+
+import myst_nb.core.execute.cache
+from jupyter_cache.cache.main import JupyterCacheBase
+from page_key import imports, page_key
+
+# For this process and the kernels that it starts.
+KERNEL = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # idle threads sleep: steps on a busy machine
+    "TQDM_DISABLE": "1",  # a progress bar is no part of a page
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's advice about modules
+    "PYTHONHASHSEED": "0",  # sets print in the same order in every build
+}
+
+
+class PageCache(JupyterCacheBase):
+    """A cache whose hash of a notebook covers what its code imports; one a page."""
+
+    def __init__(self, path, app):
+        super().__init__(path)
+        self.app = app
+        self.key = None  # taken once, before the page runs: files may be edited then
+
+    def create_hashed_notebook(self, nb, *args, **kwargs):
+        nb, digest = super().create_hashed_notebook(nb, *args, **kwargs)
+        if self.key is None:
+            packages = tuple(self.app.config.page_cache_packages)
+            names = (imports(cell.source, packages) for cell in nb.cells)
+            names = frozenset().union(*names)
+            self.key = current_key(self.app, names)
+            pages(self.app.env)[self.app.env.docname] = (names, self.key)
+        return nb, f"{digest}{self.key[:32]}"
+
+    def merge_match_into_notebook(self, nb, *args, **kwargs):
+        return super().merge_match_into_notebook(nb, cell_meta=())
+
+
+def pages(env) -> dict:
+    """Return what the environment keeps: page -> (imported names, key)."""
+    if not hasattr(env, "page_cache_keys"):
+        env.page_cache_keys = {}
+    return env.page_cache_keys
+
+
+def current_key(app, names):
+    root = Path(app.srcdir)
+    packages = tuple(app.config.page_cache_packages)
+    return page_key(names, packages, root, root / app.config.page_cache_pins)
+
+
+def outdated(app, env, added, changed, removed):
+    """Return the pages whose key is no longer that of their outputs."""
+    return [
+        page
+        for page, (names, key) in pages(env).items()
+        if page in env.found_docs and current_key(app, names) != key
+    ]
+
+
+def purge(app, env, docname):
+    pages(env).pop(docname, None)
+
+
+def merge(app, env, docnames, other):
+    found = pages(other)
+    pages(env).update({name: found[name] for name in docnames if name in found})
+
+
+def use_page_cache(app):
+    myst_nb.core.execute.cache.get_cache = lambda path: PageCache(path, app)
+
+
+def setup(app):
+    os.environ.update(KERNEL)
+    app.add_config_value("page_cache_packages", [], "env")
+    app.add_config_value("page_cache_pins", "requirements.txt", "env")
+    app.connect("builder-inited", use_page_cache)
+    app.connect("env-get-outdated", outdated)
+    app.connect("env-purge-doc", purge)
+    app.connect("env-merge-info", merge)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,28 @@
+"""What a notebook needs in the book and in Colab alike.
+
+`glue` hands a measured value from a cell to the prose of its page, as `myst_nb.glue`
+does, whose output format this is. It is repeated here in a few lines because a reader's
+notebook in Colab has no `myst_nb`, and should not have to install Sphinx for it.
+"""
+
+_HIDDEN = "application/papermill.record/"  # a prefix that keeps front ends from showing
+
+
+def glue(name: str, value, display: bool = False) -> None:
+    """Store `value` under `name` in the page, for the role `{glue:text}`.
+
+    Nothing is shown unless `display` is set. Outside of IPython nothing happens.
+    """
+    try:
+        from IPython import get_ipython
+        from IPython.core.formatters import format_display_data
+        from IPython.display import display as show
+    except ImportError:
+        return
+    if get_ipython() is None:
+        return
+    prefix = "" if display else _HIDDEN
+    data, metadata = format_display_data(value)
+    metadata["scrapbook"] = {"name": name, "mime_prefix": prefix}
+    data = {prefix + mime: content for mime, content in data.items()}
+    show(data, metadata=metadata, raw=True)
