@@ -23,13 +23,13 @@ Shapes: B documents, T positions, S states, W words (V = W + the special tokens)
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from pretrain import tokens
 from pretrain.corpora import SPLITS
 from pretrain.corpora.document import Document
+from pretrain.corpora.forward_backward import backward, forward
 from pretrain.errors import PretrainError
 
 _CHUNK = 2048  # documents drawn at a time; part of what a seed means
@@ -174,7 +174,8 @@ class HiddenMarkov:
     def surprisals_all(self, documents: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """`surprisals` of many documents at once."""
         words, lengths = self._pad(documents)
-        _, nats = self._forward(words, lengths, np.ones(words.shape, dtype=bool))
+        stop, seen = self._tables(words, np.ones(words.shape, dtype=bool))
+        _, nats = forward(self.initial, self.transition, stop, seen, lengths)
         return [row[: n + 1] for row, n in zip(nats, lengths, strict=True)]
 
     # -- the masked floor -----------------------------------------------------------
@@ -226,21 +227,17 @@ class HiddenMarkov:
                         f"Position {t} is masked in a document of {lengths[b]} tokens."
                     )
                 visible[b, t] = False
-        before, nats = self._forward(words, lengths, visible)
+        stop, seen = self._tables(words, visible)
+        before, nats = forward(self.initial, self.transition, stop, seen, lengths)
         if not np.isfinite(nats).all():
             raise PretrainError(
                 "What is visible of a document has probability 0 in this language."
             )
-        state = before * self._backward(words, lengths, visible)  # (B, T, S)
-        state /= np.maximum(state.sum(-1, keepdims=True), np.finfo(float).tiny)
-        return state @ self.emission
+        state = before * backward(self.transition, stop, seen, lengths)  # (B, T, S)
+        total = state.sum(-1, keepdims=True)
+        return state / np.where(total > 0, total, 1) @ self.emission
 
-    # -- the recursions -------------------------------------------------------------
-
-    @cached_property
-    def _seen(self) -> np.ndarray:
-        """(W+1, S): p(word | state) by word; the last row is for a masked one."""
-        return np.concatenate([self.emission.T, np.ones((1, len(self.states)))])
+    # -- inside -------------------------------------------------------------------
 
     def _pad(self, documents) -> tuple[np.ndarray, np.ndarray]:
         """Words counted from 0 (B, T), padded with 0, and lengths (B,)."""
@@ -261,47 +258,13 @@ class HiddenMarkov:
             )
         return words, lengths
 
-    def _stop(self, t: int) -> np.ndarray:
-        """(S,): the probability of an end after position t."""
-        last = t + 1 >= self.max_length
-        return np.ones_like(self.stop) if last else self.stop
-
-    def _forward(self, words, lengths, visible) -> tuple[np.ndarray, np.ndarray]:
-        """p(state at t | what is visible before t) (B, T, S), and nats (B, T+1).
-
-        Each step is divided by its sum, whose −log is the surprisal of what was seen
-        there (0 for a masked word), so nothing underflows.
-        """
-        seen = self._seen[np.where(visible, words, len(self.words))]  # (B, T, S)
-        b, t_max, s = seen.shape
-        before, nats = np.zeros((b, t_max, s)), np.zeros((b, t_max + 1))
-        state = np.broadcast_to(self.initial, (b, s))
-        for t in range(t_max):
-            before[:, t] = state
-            state, word = _normalize(state * seen[:, t])
-            _, end = _normalize(state * self._stop(t))
-            state, goes_on = _normalize(state * (1 - self._stop(t)))
-            state = state @ self.transition
-            nats[:, t] += np.where(lengths > t, word, 0)
-            last, on = lengths == t + 1, lengths > t + 1
-            nats[:, t + 1] = np.where(last, end, np.where(on, goes_on, 0))
-        return before, nats
-
-    def _backward(self, words, lengths, visible) -> np.ndarray:
-        """p(what is visible after t, and the end | state at t), up to a factor.
-
-        (B, T, S); rows past the end of a document mean nothing.
-        """
-        seen = self._seen[np.where(visible, words, len(self.words))]  # (B, T, S)
-        after = np.zeros_like(seen)
-        for t in reversed(range(seen.shape[1])):
-            stop = self._stop(t)
-            if t + 1 < seen.shape[1]:
-                on = (seen[:, t + 1] * after[:, t + 1]) @ self.transition.T
-                after[:, t] = (1 - stop) * on
-            after[lengths == t + 1, t] = stop
-            after[:, t], _ = _normalize(after[:, t])
-        return after
+    def _tables(self, words, visible) -> tuple[np.ndarray, np.ndarray]:
+        """For the recursions: stop (T, S) by position, and seen (B, T, S)."""
+        stop = np.tile(self.stop, (words.shape[1], 1))
+        stop[self.max_length - 1 :] = 1
+        ones = np.ones((1, len(self.states)))  # a masked word tells nothing
+        by_word = np.concatenate([self.emission.T, ones])  # (W+1, S)
+        return stop, by_word[np.where(visible, words, len(self.words))]
 
 
 def chain(
@@ -369,14 +332,6 @@ _WEATHER = {  # what one does, in percent
     "cloudy": {"museum": 55, "paint": 20, "walk": 15, "read": 10},
     "windy": {"kite": 65, "sail": 20, "walk": 15},
 }
-
-
-def _normalize(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of (B, S) that add up to 1, and −log of what they added up to (B,)."""
-    total = weights.sum(-1)
-    with np.errstate(divide="ignore"):
-        nats = -np.log(total)
-    return weights / np.where(total > 0, total, 1)[:, None], nats
 
 
 def _pick(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
