@@ -188,13 +188,8 @@ class Transformer(nn.Module):
             if config.tied
             else nn.Linear(config.width, config.vocab_size, bias=False)
         )
-        head = config.width // config.heads
-        rate = config.rope_base ** (
-            -torch.arange(0, head, 2, dtype=torch.float64) / head
-        )
-        angle = torch.arange(config.context, dtype=torch.float64)[:, None] * rate
-        turns = torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
-        self.register_buffer("turns", turns, persistent=False)  # (context, H/2)
+        # Not a buffer: a model cast to bfloat16, or to any real type, would spoil it.
+        self._turns: dict[tuple, Tensor] = {}
         initialize(self, seed)
 
     def hidden(
@@ -219,10 +214,8 @@ class Transformer(nn.Module):
                 f"{self.config.context}: cut the row or build the model with "
                 "a longer context"
             )
-        if positions is None:
-            turns = self.turns[start : start + T]  # (T,H/2)
-        else:
-            turns = self.turns[positions]  # (B,T,H/2)
+        turns = self._rotations()  # (context,H/2)
+        turns = turns[start : start + T] if positions is None else turns[positions]
         mask = None
         if attention not in (CAUSAL, FULL) and cache is None:
             mask = attention.mask(T, inputs.device)
@@ -250,6 +243,19 @@ class Transformer(nn.Module):
         """Logits (B,T,V) for token ids (B,T). See :meth:`hidden`."""
         return self.logits(self.hidden(inputs, attention, positions, cache))
 
+    def _rotations(self) -> Tensor:
+        """Unit complex numbers (context, H/2): by how much each position turns."""
+        weight = self.embedding.weight
+        key = (weight.device, weight.dtype == torch.float64)
+        if key not in self._turns:
+            H = self.config.width // self.config.heads
+            rate = self.config.rope_base ** (-torch.arange(0, H, 2).double() / H)
+            angle = torch.arange(self.config.context).double()[:, None] * rate
+            turns = torch.polar(torch.ones_like(angle), angle)
+            kind = torch.complex128 if key[1] else torch.complex64
+            self._turns[key] = turns.to(kind).to(weight.device)
+        return self._turns[key]
+
     def _previous(self, inputs: Tensor, positions: Tensor | None) -> Tensor:
         """Hash of (previous token, token), with no previous token at a document start.
 
@@ -273,8 +279,6 @@ def rotate(x: Tensor, turns: Tensor) -> Tensor:
     it by t times its own rate, so that q·k depends on the distance of the two alone.
     """
     turns = turns.unsqueeze(-2)  # (T,1,H/2) or (B,T,1,H/2)
-    if x.dtype == torch.float64:
-        turns = turns.to(torch.complex128)
     wide = x if x.dtype == torch.float64 else x.float()  # complex numbers need them
     pairs = torch.view_as_complex(wide.reshape(*x.shape[:-1], -1, 2))  # (B,T,N,H/2)
     return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)
