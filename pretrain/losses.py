@@ -7,7 +7,8 @@ mean of means weighs a scored token by how few others its micro-batch held.
 
 Units are nats. Targets of −100 are not scored (PyTorch's and Hugging Face's
 convention). Softmax and logarithm are fused in PyTorch's kernel, so that a logit of
-1,000 overflows nothing.
+1,000 overflows nothing. Logits in half precision are raised to float32 first: summed in
+float16, 12,000 tokens of 6 nats are already infinite.
 """
 
 from typing import Literal, NamedTuple
@@ -53,33 +54,20 @@ def cross_entropy(
     returns an exact zero that still carries a (zero) gradient; PretrainError when the
     shapes differ or a target is no token.
     """
-    vocab_size = logits.shape[-1]
-    if logits.shape[:-1] != targets.shape:
-        raise PretrainError(
-            f"logits {tuple(logits.shape)} do not fit targets {tuple(targets.shape)}: "
-            "all but the last dimension of the logits must equal the targets' shape"
-        )
     if not 0.0 <= label_smoothing < 1.0:
         raise PretrainError(f"label smoothing is {label_smoothing}: give 0 ≤ ε < 1")
-    flat = targets.reshape(-1)
-    scored = flat != IGNORE
-    count = scored.sum()
+    flat_logits, flat_targets = _flatten(logits, targets)
+    count = (flat_targets != IGNORE).sum()
     if not count:
         if empty == "zero":
-            return Loss(logits.sum() * 0.0, count)
+            return Loss(flat_logits[:, :0].sum(), count)  # 0 even beside an infinity
         raise EmptyLossError(
             "no token of this batch is scored (every target is −100), so the loss has "
             "no mean: raise the masking rate or the length, or pass empty='zero'"
         )
-    wrong = flat[scored & ((flat < 0) | (flat >= vocab_size))]
-    if len(wrong):
-        raise PretrainError(
-            f"target {int(wrong[0])} is not a token: targets are −100 (not scored) or "
-            f"0 to {vocab_size - 1}"
-        )
     total = F.cross_entropy(
-        logits.reshape(-1, vocab_size),
-        flat,
+        flat_logits,
+        flat_targets,
         ignore_index=IGNORE,
         reduction="sum",
         label_smoothing=label_smoothing,
@@ -91,17 +79,39 @@ def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
     """Negative log-likelihood in nats of each target: (…, V) and (…) to (…).
 
     Positions with target −100 get 0. Use it to look at a loss; train on
-    :func:`cross_entropy`.
+    :func:`cross_entropy`. Raises PretrainError as that does.
     """
+    flat_logits, flat_targets = _flatten(logits, targets)
     flat = F.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]),
-        targets.reshape(-1),
-        ignore_index=IGNORE,
-        reduction="none",
+        flat_logits, flat_targets, ignore_index=IGNORE, reduction="none"
     )
     return flat.reshape(targets.shape)
 
 
 def perplexity(nats: float | Tensor) -> float:
     """exp of a mean loss in nats; infinity, not an error, where exp overflows."""
-    return float(torch.as_tensor(nats, dtype=torch.float64).exp())
+    return float(torch.as_tensor(nats, dtype=torch.float64).detach().exp())
+
+
+def _flatten(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (M, V) in float32 or float64 and targets (M,), checked."""
+    if logits.shape[:-1] != targets.shape:
+        raise PretrainError(
+            f"logits {tuple(logits.shape)} do not fit targets {tuple(targets.shape)}: "
+            "all but the last dimension of the logits must equal the targets' shape"
+        )
+    if targets.is_floating_point():
+        raise PretrainError(
+            f"targets are token ids, and these are {targets.dtype}: pass integers"
+        )
+    vocab_size = logits.shape[-1]
+    flat = targets.reshape(-1).long()
+    wrong = flat[(flat != IGNORE) & ((flat < 0) | (flat >= vocab_size))]
+    if len(wrong):
+        raise PretrainError(
+            f"target {int(wrong[0])} is not a token: targets are −100 (not scored) or "
+            f"0 to {vocab_size - 1}"
+        )
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    return logits.reshape(-1, vocab_size), flat
