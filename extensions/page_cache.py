@@ -8,6 +8,7 @@ record gives outputs, nothing else.
 """
 
 import os
+from hashlib import md5
 from pathlib import Path
 
 import myst_nb.core.execute.cache
@@ -21,6 +22,7 @@ KERNEL = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's advice about modules
     "PYTHONHASHSEED": "0",  # sets print in the same order in every build
 }
+ACT_ON_A_RUN = {"raises-exception", "skip-execution"}  # tags; others act on the look
 
 
 class PageCache(JupyterCacheBase):
@@ -32,14 +34,16 @@ class PageCache(JupyterCacheBase):
         self.key = None  # taken once, before the page runs: files may be edited then
 
     def create_hashed_notebook(self, nb, *args, **kwargs):
-        nb, digest = super().create_hashed_notebook(nb, *args, **kwargs)
+        nb, digest = super().create_hashed_notebook(nb, cell_metadata=())
         if self.key is None:
             packages = tuple(self.app.config.page_cache_packages)
             names = (imports(cell.source, packages) for cell in nb.cells)
             names = frozenset().union(*names)
             self.key = current_key(self.app, names)
             pages(self.app.env)[self.app.env.docname] = (names, self.key)
-        return nb, f"{digest}{self.key[:32]}"
+        tags = [ACT_ON_A_RUN & set(cell.metadata.get("tags", [])) for cell in nb.cells]
+        tags = md5(repr([sorted(tag) for tag in tags]).encode()).hexdigest()
+        return nb, f"{digest}{tags}{self.key}"
 
     def merge_match_into_notebook(self, nb, *args, **kwargs):
         return super().merge_match_into_notebook(nb, cell_meta=())
@@ -76,6 +80,14 @@ def merge(app, env, docnames, other):
     pages(env).update({name: found[name] for name in docnames if name in found})
 
 
+def note_machinery(app, config):
+    """Have every page read again (not run again) after an edit of an extension."""
+    digest = md5()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    config.page_cache_machinery = digest.hexdigest()
+
+
 def use_page_cache(app):
     myst_nb.core.execute.cache.get_cache = lambda path: PageCache(path, app)
 
@@ -84,6 +96,8 @@ def setup(app):
     os.environ.update(KERNEL)
     app.add_config_value("page_cache_packages", [], "env")
     app.add_config_value("page_cache_pins", "requirements.txt", "env")
+    app.add_config_value("page_cache_machinery", "", "env")
+    app.connect("config-inited", note_machinery)
     app.connect("builder-inited", use_page_cache)
     app.connect("env-get-outdated", outdated)
     app.connect("env-purge-doc", purge)

@@ -24,11 +24,11 @@ def imports(source: str, packages: tuple[str, ...], module: str = "") -> set[str
     """Return the dotted names that `source` imports from `packages`.
 
     `module` is the importing module's own package, for relative imports. A name may be
-    a module or something inside one. `EVERYTHING` stands for a source that tells no
-    more. Lines of IPython magic are left out.
+    a module or something inside one. `EVERYTHING` stands for a cell that tells no more,
+    or that runs a package with `-m`. Lines of IPython magic are left out.
     """
     if not module:
-        if re.search(rf"-m\s+({'|'.join(packages)})\b", source):
+        if re.search(rf"-m[\s\"',]+({'|'.join(packages)})\b", source):
             return {EVERYTHING}
         source = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
     try:
@@ -98,7 +98,10 @@ def dependencies(
             if path in files:
                 continue
             files.add(path)
-            package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+            if path.name == "__init__.py":
+                package = module
+            else:
+                package = module.rpartition(".")[0]
             todo.extend(imports(path.read_text("utf8"), packages, package))
             files.update(data_files(path.parent))
     return files
@@ -109,7 +112,8 @@ def device_kind() -> str:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1")
     if Path("/proc/driver/nvidia/version").exists() and not hidden:
         return "cuda"
-    return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return "mps" if apple else "cpu"
 
 
 def page_key(

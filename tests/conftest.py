@@ -1,0 +1,69 @@
+"""What all tests share: the root of the project and tools that may be missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the folder that holds the book, the package and the tests."""
+    return ROOT
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a program that pip cannot install.
+
+    Without it the test is skipped and says why; in CI, where it must be, it fails.
+    """
+    path = shutil.which(name)
+    if path is None:
+        reason = f"{name} is not installed on this machine"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of Chromium."""
+    return find_tool("chromium")
+
+
+@pytest.fixture(scope="session")
+def bubblewrap() -> str:
+    """Return the path of bubblewrap, which runs a program without the network."""
+    return find_tool("bwrap")
+
+
+@pytest.fixture(scope="session")
+def smoke_book(root) -> Path:
+    """Build the whole book at the budget `smoke` and return the folder of its HTML.
+
+    Pages and doctrees are made from nothing, so every warning is told and fails the
+    build; outputs of cells come from the cache where nothing that they depend on has
+    changed.
+    """
+    import subprocess
+    import sys
+
+    output = root / "_build" / "smoke"
+    for old in ("html", ".doctrees"):
+        shutil.rmtree(output / "_build" / old, ignore_errors=True)
+    command = [Path(sys.executable).parent / "jupyter-book", "build", ".", "-W", "-n"]
+    command += ["--keep-going", "--path-output", output]
+    build = subprocess.run(
+        command,
+        cwd=root,
+        env=os.environ | {"PRETRAIN_BUDGET": "smoke", "OMP_WAIT_POLICY": "PASSIVE"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if build.returncode:
+        pytest.fail(f"the book does not build:\n{build.stdout[-6000:]}", pytrace=False)
+    return output / "_build" / "html"
