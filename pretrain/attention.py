@@ -72,12 +72,12 @@ class Pattern:
         ax = ax or plt.subplots(figsize=(0.42 * length + 1, 0.42 * length + 1))[1]
         for q in range(length):
             for k in range(length):
-                color = PALETTE["seen"] if seen[q, k] else PALETTE["hidden"]
+                color = PALETTE["allowed"] if seen[q, k] else PALETTE["blocked"]
                 ax.add_patch(
                     plt.Rectangle((k - 0.46, q - 0.46), 0.92, 0.92, color=color)
                 )
                 if seen[q, k]:
-                    ax.plot(k, q, "o", color="white", markersize=3)
+                    ax.plot(k, q, "o", color=PALETTE["paper"], markersize=3)
         labels = tokens or [str(i) for i in range(length)]
         ax.set_xticks(range(length), labels, rotation=90 if tokens else 0)
         ax.set_yticks(range(length), labels)
@@ -97,10 +97,15 @@ def _combine(a: Pattern, b: Pattern, word: str, join: Callable) -> Pattern:
             "build both from the same batch"
         )
     # Causal and full are kept as objects so that `is_causal` can be recognized.
-    if word == "and" and FULL in (a, b):
+    if FULL in (a, b):
+        if word == "or":
+            return FULL
         return b if a is FULL else a
+    names = (
+        f"({p.name})" if word == "and" and " or " in p.name else p.name for p in (a, b)
+    )
     return Pattern(
-        name=f"{a.name} {word} {b.name}",
+        name=f" {word} ".join(names),
         rule=lambda r, q, k: join(a.rule(r, q, k), b.rule(r, q, k)),
         rows=a.rows or b.rows,
     )
@@ -145,11 +150,16 @@ def same_document(documents: Tensor) -> Pattern:
 
     ``documents`` (B,T) holds a number for each position's document, −1 for padding.
     A padding position sees itself, so that no row of the softmax is empty; nothing
-    else sees it. @krell2021efficient
+    else sees it. Longer rows than T raise PretrainError. @krell2021efficient
     """
 
     def rule(b: Tensor, q: Tensor, k: Tensor) -> Tensor:
         ids = documents.to(k.device)
+        if k.shape[-1] > ids.shape[1]:
+            raise PretrainError(
+                f"document numbers for {ids.shape[1]} positions cannot say who sees "
+                f"whom in a row of {k.shape[-1]}: build the pattern from the same batch"
+            )
         of_query, of_key = ids[b, q], ids[b, k]
         return ((of_query == of_key) & (of_key >= 0)) | (q == k)
 

@@ -61,6 +61,7 @@ class Cache:
 
     def __init__(self, depth: int) -> None:
         self.layers: list[tuple[Tensor, Tensor] | None] = [None] * depth
+        self.last: Tensor | None = None  # the last token read (B,1), for bigrams
 
     @property
     def length(self) -> int:
@@ -111,13 +112,7 @@ class Attention(nn.Module):
         cache: Cache | None,
     ) -> Tensor:
         B, T, D = x.shape
-        N, H = self.heads, D // self.heads
-        q, k, v = self.qkv(x).view(B, T, 3, N, H).unbind(2)  # each (B,T,N,H)
-        if self.qk_norm:
-            q = F.rms_norm(q, (H,), self.q_gain, eps=EPS)
-            k = F.rms_norm(k, (H,), self.k_gain, eps=EPS)
-        q, k = rotate(q, turns), rotate(k, turns)
-        q, k, v = (z.transpose(1, 2) for z in (q, k, v))  # (B,N,T,H)
+        q, k, v = self.project(x, turns)
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)
             # The new positions see everything cached, and each other causally.
@@ -127,6 +122,17 @@ class Attention(nn.Module):
         else:
             y = attend(q, k, v, pattern, mask)
         return self.out(y.transpose(1, 2).reshape(B, T, D))
+
+    def project(self, x: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B,N,T,H) of the states x (B,T,D)."""
+        B, T, D = x.shape
+        N, H = self.heads, D // self.heads
+        q, k, v = self.qkv(x).view(B, T, 3, N, H).unbind(2)  # each (B,T,N,H)
+        if self.qk_norm:
+            q = F.rms_norm(q, (H,), self.q_gain, eps=EPS)
+            k = F.rms_norm(k, (H,), self.k_gain, eps=EPS)
+        q, k = rotate(q, turns), rotate(k, turns)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -203,9 +209,21 @@ class Transformer(nn.Module):
 
         ``attention`` is causal unless another pattern is given. ``positions`` (B,T)
         restart in packed rows; without them positions count from 0 (or from the
-        cache's length). Raises PretrainError when the row is longer than the context.
+        cache's length). Raises PretrainError when the row is longer than the context,
+        when the pattern is for another number of rows, and for a cache under any
+        pattern but causal: what is cached must not depend on what comes later.
         """
         attention = attention or causal()
+        if cache is not None and attention != CAUSAL:
+            raise PretrainError(
+                f"a cache works with causal attention, not with {attention.name!r}: "
+                "there a new token changes what earlier positions hold"
+            )
+        if attention.rows not in (None, 1, len(inputs)):
+            raise PretrainError(
+                f"the attention pattern is for {attention.rows} rows and the inputs "
+                f"have {len(inputs)}: build both from the same batch"
+            )
         start = cache.length if cache is not None else 0
         T = inputs.shape[1]
         if start + T > self.config.context:
@@ -221,7 +239,7 @@ class Transformer(nn.Module):
             mask = attention.mask(T, inputs.device)
         x = self.embedding(inputs)
         if self.bigram is not None:
-            x = x + self.bigram(self._previous(inputs, positions))
+            x = x + self.bigram(self._previous(inputs, positions, cache))
         if self.config.embedding_norm:
             x = F.rms_norm(x, x.shape[-1:], eps=EPS)
         for block in self.blocks:
@@ -256,13 +274,19 @@ class Transformer(nn.Module):
             self._turns[key] = turns.to(kind).to(weight.device)
         return self._turns[key]
 
-    def _previous(self, inputs: Tensor, positions: Tensor | None) -> Tensor:
+    def _previous(
+        self, inputs: Tensor, positions: Tensor | None, cache: Cache | None
+    ) -> Tensor:
         """Hash of (previous token, token), with no previous token at a document start.
 
         Without that reset the embedding would carry a token across the boundary that
         the attention pattern closes.
         """
         before = F.pad(inputs + 1, (1, 0))[:, :-1]
+        if cache is not None:
+            if cache.last is not None:
+                before[:, :1] = cache.last + 1
+            cache.last = inputs[:, -1:]
         if positions is not None:
             before = before * (positions > 0)
         return (before * BIGRAM_MULTIPLIER + inputs) % self.config.bigram_rows

@@ -32,7 +32,8 @@ class Sampling:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+        finite = 0 <= self.temperature < float("inf")
+        if not finite or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise PretrainError(
                 f"{self} does not work: temperature ≥ 0, top_k ≥ 0 and 0 < top_p ≤ 1"
             )
@@ -46,7 +47,8 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     if sampling.temperature == 0:
         best = logits.argmax(-1, keepdim=True)
         return torch.zeros_like(logits).scatter_(-1, best, 1.0)
-    logits = logits / sampling.temperature
+    # Only differences matter; with the largest at 0, a tiny temperature is safe.
+    logits = (logits - logits.amax(-1, keepdim=True)) / sampling.temperature
     if 0 < sampling.top_k < logits.shape[-1]:
         least = logits.topk(sampling.top_k, -1).values[..., -1:]
         logits = logits.masked_fill(logits < least, -torch.inf)
