@@ -155,7 +155,7 @@ def same_document(documents: Tensor) -> Pattern:
 
     def rule(b: Tensor, q: Tensor, k: Tensor) -> Tensor:
         ids = documents.to(k.device)
-        if k.shape[-1] > ids.shape[1]:
+        if k.ndim and k.shape[-1] > ids.shape[1]:
             raise PretrainError(
                 f"document numbers for {ids.shape[1]} positions cannot say who sees "
                 f"whom in a row of {k.shape[-1]}: build the pattern from the same batch"
