@@ -11,6 +11,7 @@ _HIDDEN = "application/papermill.record/"  # a prefix that keeps front ends from
 def glue(name: str, value, display: bool = False) -> None:
     """Store `value` under `name` in the page, for the role `{glue:text}`.
 
+    A number of NumPy's or PyTorch's is stored as Python's, which the page can format.
     Nothing is shown unless `display` is set. Outside of IPython nothing happens.
     """
     try:
@@ -21,6 +22,8 @@ def glue(name: str, value, display: bool = False) -> None:
         return
     if get_ipython() is None:
         return
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
     prefix = "" if display else _HIDDEN
     data, metadata = format_display_data(value)
     metadata["scrapbook"] = {"name": name, "mime_prefix": prefix}
