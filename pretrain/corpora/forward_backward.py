@@ -1,6 +1,6 @@
 """The forward–backward recursions, for many documents at once.
 
-Given a hidden Markov model with ends {cite:p}`rabiner1989tutorial`, `forward` carries
+Given a hidden Markov model with ends (@rabiner1989tutorial), `forward` carries
 what is known from the left through a document, `backward` what is known from the
 right. Both work in float64 on probabilities that are scaled to add up to 1 at each
 step, so that no document is too long for them.

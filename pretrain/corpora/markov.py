@@ -4,7 +4,7 @@ A document is a holiday diary, one word a day: "picnic swim swim candles puddles
 What the writer does depends on the weather, which is never written down. That is a
 hidden Markov model: the weather follows a Markov chain, each day's word is drawn
 given that day's weather, and after each day the diary may end. The forward–backward
-recursions {cite:p}`rabiner1989tutorial` give, in float64 and without sampling,
+recursions (@rabiner1989tutorial) give, in float64 and without sampling,
 
 - log p of a document, its end included, and the ideal surprisal of each token given
   those before it: the floor of a causal loss;
@@ -15,8 +15,10 @@ recursions {cite:p}`rabiner1989tutorial` give, in float64 and without sampling,
 
 `chain` is the special case in which nothing is hidden: each state has its own word.
 
-Cost, measured on one core: 3M tokens/s sampled, 1000 documents scored both ways in
-some 20 ms.
+Cost, measured on one core: 2.5M tokens/s sampled; the masked words of 1000 documents
+scored in a tenth of a second. Per word, with 15 % masked: 1.98 nats given the left
+side, 1.64 given both. A Transformer of 0.1M parameters comes within 0.005 nats of the
+causal floor in 0.5M tokens, and within 0.02 of the masked one in 1M.
 
 Shapes: B documents, T positions, S states, W words (V = W + the special tokens).
 """

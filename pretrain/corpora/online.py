@@ -72,7 +72,7 @@ class Shakespeare(FiniteCorpus):
 
 
 class TinyStories(FiniteCorpus):
-    """Short stories in the words of a small child {cite:p}`eldan2023tinystories`.
+    """Short stories in the words of a small child (@eldan2023tinystories).
 
     The published training split is streamed and its first `stories` are taken; of the
     published validation split, the first `heldout` are for validation and as many
@@ -105,7 +105,7 @@ class TinyStories(FiniteCorpus):
 
 
 class WikiText2(FiniteCorpus):
-    """Good and featured articles of Wikipedia {cite:p}`merity2017pointer`.
+    """Good and featured articles of Wikipedia (@merity2017pointer).
 
     The raw version, in its published splits; each article is one document. Raises
     `OfflineError` without `datasets` or a network.

@@ -20,6 +20,7 @@ import ast
 import platform
 import re
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -106,7 +107,9 @@ def _docstrings() -> Iterator[tuple[str, str, str]]:
         ):
             continue
         try:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of old escapes: not our code
+                tree = ast.parse(path.read_text(encoding="utf-8"))
         except (OSError, SyntaxError, ValueError):
             continue  # unreadable, or a template that is no Python
         module = ".".join(place.with_suffix("").parts)
