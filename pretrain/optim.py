@@ -77,7 +77,7 @@ def _parts(matrix: Tensor) -> list[Tensor]:
 
 
 def optimizers(
-    model: nn.Module, lr: float = 0.01, muon_lr: float = 0.02, kind: str = "muon"
+    model: nn.Module, lr: float = 0.02, muon_lr: float = 0.03, kind: str = "muon"
 ) -> list[torch.optim.Optimizer]:
     """The optimizers of a model, each with its ``base_lr`` in the parameter group.
 

@@ -53,8 +53,8 @@ class Budget:
     length: int = 128
     packing: Strategy = "whole"
     optimizer: Literal["muon", "adamw"] = "muon"
-    lr: float = 0.01
-    muon_lr: float = 0.02
+    lr: float = 0.02
+    muon_lr: float = 0.03
     warmup: float = 0.02
     decay: float = 0.5
     clip: float = 1.0
