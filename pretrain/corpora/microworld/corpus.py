@@ -17,7 +17,7 @@ from pretrain.errors import PretrainError
 from pretrain.tokens import SPECIALS, Tokenizer, words
 
 from . import exact, text
-from .grammar import ALT, Choice, Grammar, load
+from .grammar import ALT, Grammar, load
 from .sampling import Trace, sample, trace
 
 HELD_OUT = ("finland", "kenya", "peru", "portugal")
@@ -169,7 +169,7 @@ class Microworld(Language):
             for word in entity.text.split()
         }
         self.names |= {
-            self.grammar.words[i - _FIRST]
+            self.grammar.word(i)
             for entity in self.grammar.lexicons["country"].items
             for i in entity.say["capital"]
         }
@@ -184,7 +184,8 @@ class Microworld(Language):
         """
         if split == "train":
             return self.documents(Random(f"train {seed}"))
-        return (list(d.tokens) for d in self._documents(split, self._size(split), False))
+        documents = self._documents(split, self._size(split), False)
+        return (list(document.tokens) for document in documents)
 
     def heldout(
         self, split: str = "validation", n: int | None = None
@@ -223,7 +224,7 @@ class Microworld(Language):
         entities: `Mention`s, in order: who, where, what, pronouns among them.
         senses: for a document with the word "bank", position → "money" or "river".
         """
-        said = [self.grammar.words[i - _FIRST] for i in made.tokens]
+        said = [self.grammar.word(i) for i in made.tokens]
         labels = {
             "topic": made.topic,
             "sentences": tuple(text.sentences(said)),
@@ -254,15 +255,14 @@ class Microworld(Language):
             raise PretrainError("No country is held out, so no chat can ask for one.")
         grammar = self.grammar
         if held_out:
-            files = load()
-            grammar = Grammar(files, {"asked": self.held_out})
+            grammar = Grammar(load(), {"asked": self.held_out})
         return Language(grammar, ((ALT, grammar.rules["ask_capital"]),))
 
     def only(self, kind: str) -> Language:
         """The documents of one kind, as a language of their own."""
         if kind not in self.kinds:
             raise PretrainError(
-                f"There is no kind called {kind!r}; it is one of {', '.join(self.kinds)}."
+                f"There is no kind called {kind!r}; there are {', '.join(self.kinds)}."
             )
         return Language(self.grammar, ((ALT, self.grammar.kinds[kind]),))
 
@@ -280,6 +280,3 @@ def overlap(
     for document in corpus._documents(second, n, False):
         counts[document.kind].append(document.tokens in seen)
     return {kind: sum(c) / max(len(c), 1) for kind, c in counts.items()}
-
-
-__all__ = ["HELD_OUT", "Choice", "Language", "Microworld", "StoryTokenizer", "overlap"]

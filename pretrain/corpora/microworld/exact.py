@@ -7,14 +7,15 @@ the probability that a document begins with the first t tokens, so the ratio of 
 neighbors is the ideal surprisal of one token. A text that several derivations make
 has the sum of their probabilities, also when a draw left no trace in it.
 
-A walk of a whole document takes well under a millisecond: alternatives whose first token is
-known are left without being entered. Masking makes it longer, the more the longer
-the masked stretch; a document masked from end to end cannot be walked.
+A walk of a whole document takes about a millisecond: alternatives that begin with
+another token are left without being entered. Masking makes it longer, the more the
+longer the masked stretch; a document masked from end to end cannot be walked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
-from .grammar import ALT, DRAW, EXPAND, LIT, MATH, PICK, SAY, Choice
+from .choices import Choice
+from .grammar import ALT, DRAW, EXPAND, LIT, PICK, SAY
 from .sampling import arithmetic
 
 Leaf = Callable[[float, tuple[int, ...], dict], None]

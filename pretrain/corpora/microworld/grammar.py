@@ -3,11 +3,14 @@
 The format, which is data all the way down (nothing in it is Python):
 
 A *file* has some of: `kind` and `weight` (the kind of document it describes, and how
-often that kind is drawn), `lexicons`, `rules` and `documents` (topic → templates).
-A *lexicon* has `role` (who, where, what, or ""), `fields` and `rows`, or is drawn `from`
-another lexicon of the file; each row is an *entity*. The field `text` is what the entity is called, `weight` (an integer, 1 by
-default) how often it is drawn, any other field an attribute: words, a template, a
-list of templates, or a lexicon of its own (`{"role", "fields", "rows"}`).
+often that kind is drawn), `lexicons`, `rules`, `documents` (topic → templates; the
+topic `=p` is whatever fills slot p), `numbers` (1 to this are words of the language)
+and `capitalized` (words with a capital, besides names).
+A *lexicon* has `role` (who, where, what, or ""), `fields` and `rows`, or is taken
+`from` another lexicon of the file; each row is an *entity*. The field `text` is what
+the entity is called, `weight` (an integer, 1 by default) how often it is drawn, any
+other field an attribute: words, a template, a list of templates, or a lexicon of its
+own (`{"role", "fields", "rows"}`).
 A *template* is words separated by blanks, and slots in braces:
 
     {a:person}      draw from a lexicon, call it a, say it
@@ -30,11 +33,12 @@ an item stands as often as it weighs; JavaScript can do the same.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib import resources
 
 from pretrain.errors import PretrainError
 from pretrain.tokens import SPECIALS
+
+from .choices import Choice, Entity
 
 FILES = (
     "lexicon", "cats", "objects", "errands", "talk", "pairs", "bank", "capitals",
@@ -47,54 +51,6 @@ _MINUS = re.compile(r"([\w.]+?)((?:-[a-z]\w*)*)$")
 _RANGE = re.compile(r"(\w+)([+-]\d+)?\.\.(\w+)([+-]\d+)?$")
 _MATH = re.compile(r"(\w+)([+*-])(\w+)$")
 _WEIGHT = re.compile(r"(.*?)\^(\d+)$", re.S)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Entity:
-    """Something that a slot can be filled with: a person, a place, a number.
-
-    Attributes:
-        text: what it is called, as words.
-        lexicon: the name of the lexicon it is from.
-        role: "who", "where", "what" or "".
-        number: its value, if it is a number.
-        say: attribute → token ids; the entity's own words are under "".
-        expand: attribute → the `Choice` of templates it holds.
-        inner: attribute → the lexicon it holds, a `Choice` of entities.
-    """
-
-    text: str
-    lexicon: str
-    role: str
-    number: int | None
-    say: dict[str, tuple[int, ...]]
-    expand: dict[str, "Choice"]
-    inner: dict[str, "Choice"]
-
-
-class Choice:
-    """Items and their weights: what a draw draws from.
-
-    Attributes:
-        items, weights, total: the distribution, in integers.
-        table, size: each item as often as it weighs, for drawing in one step.
-        first: for entities, first token → [(item, weight)]; for templates, for each
-            the set of tokens it can begin with, or None if that is not known.
-    """
-
-    __slots__ = ("items", "weights", "total", "table", "size", "first")
-
-    def __init__(self, items: Iterable, weights: Iterable[int]):
-        self.items, self.weights = tuple(items), tuple(weights)
-        self.table = [
-            item
-            for item, weight in zip(self.items, self.weights, strict=True)
-            for _ in range(weight)
-        ]
-        self.size = self.total = len(self.table)
-        if not self.table or min(self.weights) < 1:
-            raise PretrainError("A choice needs items, each of weight 1 or more.")
-        self.first = None
 
 
 class Grammar:
@@ -126,9 +82,8 @@ class Grammar:
         self._numbers: dict[int, Entity] = {}
         self._ranges: dict[tuple[int, int], Choice] = {}
         self._without: dict[tuple, Choice] = {}
-        self._firsts: dict[int, tuple] = {}
-        for number in range(max((f.get("numbers", 0) for f in files), default=0) + 1):
-            self.number(number)
+        for number in range(max((f.get("numbers", 0) for f in files), default=0)):
+            self.number(number + 1)
         for file in files:
             lexicons = file.get("lexicons", {})
             for name, lexicon in lexicons.items():
@@ -143,10 +98,8 @@ class Grammar:
             if "documents" in file:
                 self._documents(file)
         if self.kinds:
-            every = Choice(self.kinds.values(), (self.weights[k] for k in self.kinds))
-            self.root: tuple = tuple(
-                [(ALT, Choice([((ALT, c),) for c in every.items], every.weights))]
-            )
+            roots = [((ALT, choice),) for choice in self.kinds.values()]
+            self.root = ((ALT, Choice(roots, self.weights.values())),)
         self.words = list(self.ids)
 
     def _documents(self, file: Mapping) -> None:
@@ -166,6 +119,10 @@ class Grammar:
         return tuple(
             self.ids.setdefault(word, new + len(self.ids)) for word in words.split()
         )
+
+    def word(self, token_id: int) -> str:
+        """The word that has this id."""
+        return self.words[token_id - len(SPECIALS)]
 
     def number(self, value: int) -> Entity:
         """The entity that a number is."""
@@ -187,7 +144,7 @@ class Grammar:
         if key not in self._without:
             pairs = zip(choice.items, choice.weights, strict=True)
             kept = [(item, weight) for item, weight in pairs if item not in gone]
-            self._without[key] = Choice(*zip(*kept, strict=True))
+            self._without[key] = Choice([i for i, _ in kept], [w for _, w in kept])
         return self._without[key]
 
     def _lexicon(self, name: str, lexicon: Mapping) -> Choice:
@@ -209,7 +166,8 @@ class Grammar:
                     continue
                 if isinstance(value, str) and "{" not in value:
                     say[field] = self.token_ids(value)
-                expand[field] = self.choice([value] if isinstance(value, str) else value)
+                templates = [value] if isinstance(value, str) else value
+                expand[field] = self.choice(templates)
             entities.append(Entity(text, name, role, None, say, expand, inner))
         return Choice(entities, weights)
 
@@ -241,14 +199,7 @@ class Grammar:
                 else:
                     ops.append((ALT, _known(self.rules, name, "rule")))
             else:
-                found = [_WEIGHT.match(part.strip()) for part in _split_bars(text)]
-                parts = [part.strip() for part in _split_bars(text)]
-                ops.append(
-                    (ALT, self.choice(
-                        [[m[1], int(m[2])] if m else [part, 1]
-                         for m, part in zip(found, parts, strict=True)]
-                    ))
-                )  # fmt: skip
+                ops.append((ALT, self.choice(map(_weighed, _split_bars(text)))))
         return tuple(ops)
 
     def _say(self, text: str) -> tuple:
@@ -338,6 +289,12 @@ def _pieces(template: str) -> list[tuple[bool, str]]:
         raise PretrainError(f"The braces of this template do not match: {template}")
     pieces.append((False, template[start:]))
     return [(inside, text) for inside, text in pieces if inside or text.strip()]
+
+
+def _weighed(part: str) -> tuple[str, int]:
+    """`words^3` as ("words", 3); without a weight it is 1."""
+    match = _WEIGHT.match(part.strip())
+    return (match[1], int(match[2])) if match else (part.strip(), 1)
 
 
 def _split_bars(text: str) -> list[str]:

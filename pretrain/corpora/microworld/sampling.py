@@ -9,7 +9,8 @@ how it came about: which words fill which slot, who is meant, which topic was dr
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .grammar import ALT, DRAW, EXPAND, LIT, MATH, PICK, SAY, Entity, Grammar
+from .choices import Entity
+from .grammar import ALT, DRAW, EXPAND, LIT, MATH, PICK, SAY, Grammar
 
 PRONOUNS = ("he", "him", "his")
 
@@ -89,8 +90,10 @@ def arithmetic(op: tuple, env: dict) -> tuple[int, ...]:
 
 def trace(grammar: Grammar, ops: tuple, random: Callable[[], float]) -> Trace:
     """The document that `sample` would make from the same numbers, with labels."""
-    made = Trace()
-    _trace(grammar, ops, {}, made, random)
+    made, env = Trace(), {}
+    _trace(grammar, ops, env, made, random)
+    if made.topic.startswith("="):
+        made.topic = env[made.topic[1:]].text
     return made
 
 
