@@ -1,7 +1,8 @@
 """Mend what the theme and its parts leave behind for readers who use a screen reader.
 
 Each edit answers a finding of axe-core on a built page: roles that contradict their
-elements, labels that hide the visible text of a button, landmarks without a name.
+elements, ids that are on a page twice, labels that hide the visible text of a button,
+landmarks without a name.
 """
 
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 EDITS = [
     (r'role="list" class="citation-list"', 'class="citation-list"'),
     (r'(class="citation"[^>]*?) role="doc-biblioentry"', r"\1"),
+    (r'<section id="(?:exercise|solution)-content">', "<section>"),
     (r'<summary aria-label="[^"]*">', "<summary>"),
     (
         r'(<button class="[^"]*search-button-field[^"]*"[^>]*?)'

@@ -14,6 +14,9 @@ from pathlib import Path
 import myst_nb.core.execute.cache
 from jupyter_cache.cache.main import JupyterCacheBase
 from page_key import imports, page_key
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 # For this process and the kernels that it starts.
 KERNEL = {
@@ -46,7 +49,21 @@ class PageCache(JupyterCacheBase):
         return nb, f"{digest}{tags}{self.key}"
 
     def merge_match_into_notebook(self, nb, *args, **kwargs):
-        return super().merge_match_into_notebook(nb, cell_meta=())
+        key, nb = super().merge_match_into_notebook(nb, cell_meta=())
+        tell_stderr(nb)
+        return key, nb
+
+    def cache_notebook_bundle(self, bundle, *args, **kwargs):
+        tell_stderr(bundle.nb)
+        return super().cache_notebook_bundle(bundle, *args, **kwargs)
+
+
+def tell_stderr(nb):
+    """Show what fails the build: MyST-NB warns about a stderr, but not of its text."""
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                logger.info("stderr of a cell: ERROR\n%s", output["text"])
 
 
 def pages(env) -> dict:

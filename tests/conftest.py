@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,9 +49,6 @@ def smoke_book(root) -> Path:
     build; outputs of cells come from the cache where nothing that they depend on has
     changed.
     """
-    import subprocess
-    import sys
-
     output = root / "_build" / "smoke"
     for old in ("html", ".doctrees"):
         shutil.rmtree(output / "_build" / old, ignore_errors=True)
@@ -65,5 +64,8 @@ def smoke_book(root) -> Path:
         text=True,
     )
     if build.returncode:
-        pytest.fail(f"the book does not build:\n{build.stdout[-6000:]}", pytrace=False)
+        lines = build.stdout.splitlines()
+        told = [line for line in lines if "WARNING" in line or "ERROR" in line]
+        text = "\n".join([*told, "...", *lines[-40:]])
+        pytest.fail(f"the book does not build:\n{text}", pytrace=False)
     return output / "_build" / "html"
