@@ -37,9 +37,10 @@ def attention_weights(
 ) -> Tensor:
     """The attention weights (B,N,T,T) of one layer for token ids (B,T).
 
-    Entry (b, n, q, k) is the share of position k in what head n fetches for position q;
-    each row sums to 1. Computed by hand from the layer's own queries and keys. Raises
-    PretrainError when there is no such layer. @vaswani2017attention
+    Entry (b, n, q, k) is the share of position k in what head n fetches for
+    position q; each row sums to 1. Computed by hand from the layer's own queries
+    and keys. Raises PretrainError when there is no such layer.
+    @vaswani2017attention
     """
     if not 0 <= layer < len(model.blocks):
         raise PretrainError(
@@ -109,9 +110,9 @@ def moved(
 ) -> Tensor:
     """By how much logits move when a token is changed: (T,T) for one row (1,T).
 
-    Entry (q, k) is the largest absolute change of a logit at position q when the token
-    at k is replaced by another one. Every forward pass has the same shape, so that a
-    logit that does not depend on a token moves by exactly 0.
+    Entry (q, k) is the largest absolute change of a logit at position q when the
+    token at k is replaced by another one. Every forward pass has the same shape, so
+    that a logit that does not depend on a token moves by exactly 0.
     """
     _one_row(inputs)
     before = model(inputs, attention, positions)[0]  # (T,V)
