@@ -25,6 +25,7 @@ BOOK_READY := .venv/.book-$(shell cat $(BOOK_FILES) | cksum | cut -d ' ' -f 1)
 TEST_READY := .venv/.test-$(shell cat $(TEST_FILES) | cksum | cut -d ' ' -f 1)
 
 BUILD := $(BIN)/jupyter-book build .
+LINT := $(BIN)/ruff check . && $(BIN)/codespell $$(git ls-files '*.md' '*.py' '*.cff')
 NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
   "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + \
   ": choose another with make PYTHON=...")
@@ -38,11 +39,11 @@ book: $(BOOK_READY)
 	@$(BUILD) -W -n --keep-going || { rm -rf _build/html _build/.doctrees; exit 1; }
 
 test: $(TEST_READY)
-	@$(BIN)/ruff check .
+	@$(LINT)
 	@PRETRAIN_BUDGET=smoke $(BIN)/python -m pytest
 
 test-all: $(TEST_READY)
-	@$(BIN)/ruff check .
+	@$(LINT)
 	@PRETRAIN_BUDGET=smoke $(BIN)/python -m pytest -m "slow or not slow"
 
 page: $(BOOK_READY)

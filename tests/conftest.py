@@ -36,12 +36,6 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def bubblewrap() -> str:
-    """Return the path of bubblewrap, which runs a program without the network."""
-    return find_tool("bwrap")
-
-
-@pytest.fixture(scope="session")
 def smoke_book(root) -> Path:
     """Build the whole book at the budget `smoke` and return the folder of its HTML.
 
