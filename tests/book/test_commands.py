@@ -97,7 +97,7 @@ def numbers(version: str) -> list[int]:
 
 
 def test_the_package_fits_the_pins_and_colab(root):
-    """The package asks for lower bounds only; the pins and Colab's versions meet them."""
+    """Its requirements are lower bounds that the pins and Colab both meet."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     pins = dict(
         line.lower().split("==")
