@@ -76,7 +76,7 @@ class Batch:
         return replace(self, **moved)
 
     def split(self, parts: int) -> list["Batch"]:
-        """Cut the batch along B into ``parts`` micro-batches (the last may be short)."""
+        """Cut the batch along B into ``parts`` micro-batches; the last may be short."""
         size = -(-len(self.inputs) // parts)
         cuts = [slice(i, i + size) for i in range(0, len(self.inputs), size)]
         return [

@@ -2,7 +2,7 @@
 
     whole    <doc> d1 <doc> d2 <doc> d3 …|   a row starts at a document; what does not
                                              fit is cut off and dropped
-    concat   … d7 <doc> d8 <do|c> d9 …       one endless ribbon cut into rows; nothing is
+    concat   … d7 <doc> d8 <do|c> d9 …       one endless ribbon cut in rows; nothing is
                                              dropped, documents are split
     pad      <doc> d1 <doc> _ _ _ _ _        one document a row, the rest is padding
 
@@ -66,9 +66,11 @@ def _concat(documents: Iterator[list[int]], special: Special, size: int):
     for document in documents:
         row += document
         row.append(special.doc)
-        while len(row) >= size:
-            yield row[:size]
-            row = row[size - 1 :]
+        used = 0
+        while len(row) - used >= size:
+            yield row[used : used + size]
+            used += size - 1
+        row = row[used:]  # once a document, however long it is
     if len(row) > 1:
         yield row + [special.pad] * (size - len(row))
 
@@ -114,6 +116,8 @@ def batches(
     Raises EmptyCorpusError when there is not one document, and says so before any
     training has started.
     """
+    if rows < 1:
+        raise PretrainError(f"batches of {rows} rows: give 1 or more")
     packed = pack(documents, special, length, strategy)
     first = next(packed, None)
     if first is None:
@@ -128,7 +132,11 @@ def batches(
 
 @dataclass(frozen=True)
 class Utilization:
-    """How well rows are filled. Shares are of all row positions, 0 to 1."""
+    """How well rows are filled. Shares are of all row positions, 0 to 1.
+
+    A document counts in every row that holds two of its positions or more: a ``<doc>``
+    that closes a row has opened nothing yet.
+    """
 
     filled: float
     padding: float
@@ -139,5 +147,5 @@ def utilization(rows: Rows) -> Utilization:
     """How much of some rows is text, and how much is padding."""
     padding: Tensor = rows.documents == PADDING
     share = padding.float().mean().item()
-    starts = ((rows.positions == 0) & ~padding).sum(1).float().mean().item()
-    return Utilization(1 - share, share, starts)
+    started = ((rows.positions == 1) & ~padding).sum(1).float().mean().item()
+    return Utilization(1 - share, share, started)

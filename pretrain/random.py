@@ -17,9 +17,13 @@ function, three lines in either language.
 It is made for teaching, not for cryptography, and repeats after 2³² draws.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
+
+from pretrain.errors import PretrainError
 
 STEP = 0x6D2B79F5
 
@@ -43,7 +47,29 @@ class Counter:
         return (z ^ (z >> 14)) / 2.0**32
 
 
-Generator = torch.Generator | Counter
+class RowByRow:
+    """A generator of its own for every row of a batch, from a seed a row.
+
+    What a row draws then depends on its seed alone: not on the rows beside it, nor on
+    how much padding follows it. Each call starts a new sequence in every row.
+    """
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.seeds = tuple(seeds)
+        self.calls = 0
+
+    def uniform(self, shape: tuple[int, ...]) -> Tensor:
+        """Draws of the shape (B, ...) in [0, 1), float32; B is the number of seeds."""
+        if shape[0] != len(self.seeds):
+            raise PretrainError(
+                f"{len(self.seeds)} seeds for {shape[0]} rows: give one a row"
+            )
+        self.calls += 1
+        rows = [generator_for(seed, self.calls) for seed in self.seeds]
+        return torch.stack([torch.rand(shape[1:], generator=row) for row in rows])
+
+
+Generator = torch.Generator | Counter | RowByRow
 
 
 def uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
@@ -53,6 +79,8 @@ def uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
     """
     if isinstance(generator, Counter):
         return torch.from_numpy(generator.uniform(int(np.prod(shape)))).reshape(shape)
+    if isinstance(generator, RowByRow):
+        return generator.uniform(shape)
     return torch.rand(shape, generator=generator)
 
 
@@ -60,7 +88,11 @@ def generator_for(seed: int, *path: int) -> torch.Generator:
     """A generator for one place in a run, such as (seed, step): independent of others.
 
     What happens at step 500 does not depend on what was drawn before, which is what
-    lets a run resume bit for bit.
+    lets a run resume bit for bit. Raises PretrainError for a negative number.
     """
-    state = np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0]
+    if min(seed, *path, 0) < 0:
+        raise PretrainError(f"the seed {(seed, *path)} holds a number below 0")
+    # As a spawn key: a plain list would make (5,) and (5, 0) one and the same seed.
+    sequence = np.random.SeedSequence(seed, spawn_key=path)
+    state = sequence.generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) % 2**63)

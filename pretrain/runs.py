@@ -1,8 +1,9 @@
 """Run logs: JSON lines, a header and then a record a step.
 
 The first line is the header: configuration, versions, device, seed. Every further line
-is one record: ``step``, ``tokens`` (read so far), ``seconds``, ``loss`` (nats per scored
-token), ``scored`` (tokens), ``lr``, ``grad_norm``, and at evaluations ``eval_loss``.
+is one record: ``step``, ``tokens`` (read so far), ``seconds``, ``loss`` (nats per
+scored token), ``scored`` (tokens), ``lr``, ``grad_norm``, and at evaluations
+``eval_loss``.
 A run that stopped halfway is a valid log; a line cut short by a kill is left out.
 """
 
@@ -60,15 +61,19 @@ class RunLog:
 def read_log(path: str | Path) -> RunLog:
     """Read a log. Raises PretrainError when there is none, or it is no run log."""
     path = Path(path)
-    if not path.exists():
-        raise PretrainError(f"there is no run log at {path}: check the folder")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise PretrainError(
+            f"there is no run log at {path} ({error.strerror}): check the folder"
+        ) from error
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:
             break  # the line that a kill cut short
-    if not rows or rows[0].get("format") != FORMAT:
+    if not rows or not isinstance(rows[0], dict) or rows[0].get("format") != FORMAT:
         raise PretrainError(
             f"{path} is not a run log of this package: its first line must be a header "
             f'with "format": "{FORMAT}"'

@@ -4,7 +4,8 @@ An :class:`EvaluationSet` is made once and scored many times. Every document is 
 alone, from its opening ``<doc>`` to its closing one; one longer than a row is read in
 windows, each token scored exactly once. A causal model is scored on every token. A
 masked model is scored at 15 % of the tokens, all ``<mask>``, at the same positions in
-every run.
+every run: the tokens of a window seed its draw, so its positions depend neither on the
+other documents of the set nor on how windows are batched.
 
 Where the corpus knows the truth, :func:`floor` gives the best attainable loss *on
 exactly the scored tokens*, and :func:`excess` what a model pays above it, paired
@@ -13,6 +14,7 @@ no floor and none is made up.
 """
 
 import math
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +26,7 @@ from pretrain.errors import EmptyCorpusError, PretrainError
 from pretrain.losses import IGNORE, token_losses
 from pretrain.objectives import Causal, Masked, Objective
 from pretrain.packing import rows_from
-from pretrain.random import generator_for
+from pretrain.random import RowByRow
 
 EVALUATION_SEED = 15
 ROWS = 64
@@ -47,11 +49,11 @@ class EvaluationSet:
 def evaluation_set(
     corpus, objective: Objective, n: int = 300, length: int = 128, split="validation"
 ) -> EvaluationSet:
-    """The first ``n`` documents of a split, as ``objective.for_evaluation()`` sees them.
+    """The first ``n`` documents of a split, in ``objective.for_evaluation()``.
 
     Raises EmptyCorpusError when the split holds no document.
     """
-    documents = corpus.heldout(split, n)
+    documents = corpus.heldout(split)[:n]
     if not documents:
         raise EmptyCorpusError(
             f"the {split} split of {corpus.name} holds no documents, so there is "
@@ -63,14 +65,29 @@ def evaluation_set(
 def prepare(
     documents: list[Document], tokenizer, objective: Objective, length: int = 128
 ) -> EvaluationSet:
-    """An evaluation set from documents of your own."""
+    """An evaluation set from documents of your own.
+
+    A masked objective leaves out windows that hold no ordinary token, such as an empty
+    document: there is nothing in them to hide. Raises EmptyCorpusError when no window
+    is left, PretrainError when ``length`` is below 2.
+    """
+    if length < 2:
+        raise PretrainError(f"windows of {length} tokens: give a length of 2 or more")
     special = tokenizer.special
     objective = objective.for_evaluation()
     windows = []
     for index, document in enumerate(documents):
         ids = [special.doc, *document.tokens, special.doc]
         for start in range(0, len(ids) - 1, length):
-            windows.append((index, start, ids[start : start + length + 1]))
+            window = ids[start : start + length + 1]
+            read = set(window[:-1])
+            if isinstance(objective, Causal) or not read <= set(special.ids):
+                windows.append((index, start, window))
+    if not windows:
+        raise EmptyCorpusError(
+            "the documents hold no ordinary token, so there is nothing to evaluate on: "
+            "give documents of one token or more"
+        )
     windows.sort(key=lambda window: len(window[2]))  # little padding in each batch
     batches, origins = [], []
     for first in range(0, len(windows), ROWS):
@@ -79,10 +96,15 @@ def prepare(
         rows = rows_from(
             [ids + [special.pad] * (longest - len(ids)) for *_, ids in group], special
         )
-        generator = generator_for(EVALUATION_SEED, first)
-        batches.append(objective(rows, tokenizer, generator))
+        seeds = RowByRow([_seed_of(ids) for *_, ids in group])
+        batches.append(objective(rows, tokenizer, seeds))
         origins.append(np.array([window[:2] for window in group]))
     return EvaluationSet(documents, batches, origins, objective)
+
+
+def _seed_of(window: list[int]) -> int:
+    """A seed from the tokens themselves, the same on every machine."""
+    return EVALUATION_SEED << 32 | zlib.crc32(np.array(window, dtype="<i8").tobytes())
 
 
 @dataclass(frozen=True)
@@ -118,12 +140,24 @@ class Score:
                 f"bits per byte need every token scored: {int(self.counts.sum())} of "
                 f"{expected} are (a masked model scores some tokens only)"
             )
-        return float(self.nats.sum() / math.log(2) / sum(d.bytes for d in documents))
+        size = sum(d.bytes for d in documents)
+        if not size:
+            raise PretrainError("the documents hold no text: there are no bytes")
+        return float(self.nats.sum() / math.log(2) / size)
 
 
 @torch.no_grad()
 def evaluate(model, held_out: EvaluationSet) -> Score:
-    """Score a model; its training mode is left as it was."""
+    """Score a model in evaluation mode; its training mode is left as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        return _score(model, held_out)
+    finally:
+        model.train(was_training)
+
+
+def _score(model, held_out: EvaluationSet) -> Score:
     device = next(model.parameters()).device
     nats = np.zeros(len(held_out.documents))
     counts = np.zeros(len(held_out.documents), dtype=np.int64)
@@ -153,7 +187,8 @@ def scored_tokens(held_out: EvaluationSet) -> list[np.ndarray]:
         for row, (document, start) in enumerate(origin):
             columns = (batch.targets[row] != IGNORE).nonzero()[:, 0].numpy()
             found[document].append(columns + start + shift)
-    return [np.sort(np.concatenate(parts)) for parts in found]
+    none = np.zeros(0, dtype=np.int64)
+    return [np.sort(np.concatenate([none, *parts])) for parts in found]
 
 
 def floor(corpus, held_out: EvaluationSet) -> np.ndarray:
@@ -167,7 +202,10 @@ def floor(corpus, held_out: EvaluationSet) -> np.ndarray:
     documents = held_out.documents
     if isinstance(held_out.objective, Causal):
         if any(d.surprisals is None for d in documents):
-            raise PretrainError(f"{corpus.name} knows no exact causal floor")
+            raise PretrainError(
+                f"{corpus.name} knows no exact causal floor: compare models with each "
+                "other instead, or use a corpus whose documents carry surprisals"
+            )
         return np.array(
             [d.surprisals[i].sum() for d, i in zip(documents, scored, strict=True)]
         )
@@ -178,7 +216,10 @@ def floor(corpus, held_out: EvaluationSet) -> np.ndarray:
                 for d, i in zip(documents, scored, strict=True)
             ]
         )
-    raise PretrainError(f"{corpus.name} knows no exact floor for this objective")
+    raise PretrainError(
+        f"{corpus.name} knows no exact floor for {type(held_out.objective).__name__}: "
+        "compare models with each other instead, or use the hidden Markov language"
+    )
 
 
 @dataclass(frozen=True)
@@ -207,9 +248,13 @@ def excess(score: Score, best: np.ndarray) -> Estimate:
 
 
 def ratio(totals: np.ndarray, counts: np.ndarray) -> Estimate:
-    """Σ totals / Σ counts with a standard error over independent documents."""
+    """Σ totals / Σ counts with a standard error over independent documents.
+
+    One document alone says nothing about how documents differ: its error is NaN.
+    """
     n = len(totals)
     value = totals.sum() / counts.sum()
     residual = totals - value * counts
-    error = math.sqrt(n / max(1, n - 1) * (residual**2).sum()) / counts.sum()
+    spread = n / (n - 1) * (residual**2).sum() if n > 1 else math.nan
+    error = math.sqrt(spread) / counts.sum()
     return Estimate(float(value), float(error))

@@ -62,7 +62,8 @@ class Masked:
                 "such as 0.15 (with 0 nothing would be scored)"
             )
         shares = self.split
-        if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        valid = len(shares) == 3 and all(share >= 0 for share in shares)
+        if not (valid and abs(sum(shares) - 1) <= 1e-9):  # NaN is never valid
             raise PretrainError(
                 f"the split {shares} must hold three shares ≥ 0 that sum to 1: "
                 "<mask>, random, unchanged; BERT's is (0.8, 0.1, 0.1)"
@@ -129,9 +130,10 @@ class Masked:
         if not self.exact:
             chosen = draw < self.rate
             return chosen if chosen.any() else draw == draw.min()
-        wanted = (self.rate * ordinary.sum(1)).round().clamp(min=1).long()  # (B,)
+        wanted = (self.rate * ordinary.sum(1).double()).round().clamp(min=1).long()
         if not self.whole_words:
-            rank = draw.argsort(1).argsort(1)  # (B,T) 0 for the lowest draw of a row
+            order = draw.argsort(dim=1, stable=True)  # first of equals first
+            rank = order.argsort(1)  # (B,T) 0 for the lowest draw of a row
             return (rank < wanted[:, None]) & ordinary
         # Words are kept whole, so the last one may bring a few tokens more.
         threshold = draw.sort(1).values.gather(1, wanted[:, None] - 1)
