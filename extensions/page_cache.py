@@ -63,7 +63,8 @@ def tell_stderr(nb):
     for cell in nb.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
-                logger.info("stderr of a cell: ERROR\n%s", output["text"])
+                text = " ".join("".join(output["text"]).split())
+                logger.info("ERROR, in the stderr of a cell: %s", text)
 
 
 def pages(env) -> dict:
