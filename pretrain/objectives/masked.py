@@ -124,7 +124,7 @@ class Masked:
         # One uniform number a token, or a word: the chosen are those that drew low.
         draw = uniform(tokens.shape, generator)
         if self.whole_words:
-            starts = torch.as_tensor(tokenizer.is_word_start)
+            starts = torch.tensor(tokenizer.is_word_start)  # a copy: it is read-only
             draw = _shared_by_word(draw, tokens, ordinary, starts)
         draw = draw.masked_fill(~ordinary, 2.0)  # above every possible threshold
         if not self.exact:
