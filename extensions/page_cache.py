@@ -13,18 +13,11 @@ from pathlib import Path
 
 import myst_nb.core.execute.cache
 from jupyter_cache.cache.main import JupyterCacheBase
-from page_key import imports, page_key
+from page_key import KERNEL, imports, page_key
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# For this process and the kernels that it starts.
-KERNEL = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # idle threads sleep: steps on a busy machine
-    "TQDM_DISABLE": "1",  # a progress bar is no part of a page
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's advice about modules
-    "PYTHONHASHSEED": "0",  # sets print in the same order in every build
-}
 ACT_ON_A_RUN = {"raises-exception", "skip-execution"}  # tags; others act on the look
 
 

@@ -16,6 +16,14 @@ import re
 import sys
 from pathlib import Path
 
+# The environment of the kernels that run the pages.
+KERNEL = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # idle threads sleep: steps on a busy machine
+    "PRETRAIN_QUIET": "1",  # a progress bar is no part of a page
+    "TQDM_DISABLE": "1",  # nor is one that a page makes itself
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's advice about modules
+    "PYTHONHASHSEED": "0",  # sets print in the same order in every build
+}
 NOT_READ_BY_CELLS = {".py", ".pyc", ".js", ".mjs", ".css", ".md"}
 EVERYTHING = "*"
 
@@ -132,5 +140,5 @@ def page_key(
         lines = (line.split("#")[0].strip() for line in pins.read_text().splitlines())
         add(*(line.encode() for line in lines if line))
     add(platform.python_version().encode(), device_kind().encode())
-    add(os.environ.get("PRETRAIN_BUDGET", "").encode())
+    add(os.environ.get("PRETRAIN_BUDGET", "").encode(), repr(KERNEL).encode())
     return digest.hexdigest()
