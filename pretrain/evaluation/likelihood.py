@@ -51,9 +51,12 @@ def evaluation_set(
 ) -> EvaluationSet:
     """The first ``n`` documents of a split, in ``objective.for_evaluation()``.
 
-    Raises EmptyCorpusError when the split holds no document.
+    All of them, where the split holds fewer. Raises EmptyCorpusError when it holds none.
     """
-    documents = corpus.heldout(split)[:n]
+    try:
+        documents = corpus.heldout(split, n)  # a corpus may score them only now
+    except PretrainError:
+        documents = corpus.heldout(split)[:n]
     if not documents:
         raise EmptyCorpusError(
             f"the {split} split of {corpus.name} holds no documents, so there is "

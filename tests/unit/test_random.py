@@ -11,11 +11,11 @@ import subprocess
 import numpy as np
 import pytest
 import torch
+from conftest import find_tool
 
 from pretrain import random
 from pretrain.errors import PretrainError
 from pretrain.random import Counter, RowByRow, generator_for, uniform
-from tests.conftest import find_tool
 
 SEEDS = (0, 1, 42, -7, 2**31 - 1, 2**31, 2**32 - 1)
 
