@@ -8,6 +8,7 @@ file beside the page. All addresses follow from `repository` in `_config.yml`.
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from execution_times import THIS_PAGE, in_words, seconds
+from plain_markdown import plain
 
 ABOUT = ("README.md", "LICENSE")  # what pyproject.toml takes into the wheel
 INSTALL = """\
@@ -36,10 +39,67 @@ def is_notebook(app, page) -> bool:
     return "kernelspec" in app.env.metadata.get(page, {})
 
 
+def measured(app, page) -> dict:
+    """Return the values that the cells of a page handed to its text, as texts."""
+    path = Path(app.outdir).parent / "jupyter_execute" / f"{page}.glue.json"
+    glued = json.loads(path.read_text("utf8")) if path.exists() else {}
+    values = {name: output["data"] for name, output in glued.items()}
+    return {name: data.get("text/plain", "") for name, data in values.items()}
+
+
+def roles(app, page) -> dict:
+    """Return, by a role's name, how its content reads in a notebook."""
+    values = measured(app, page)
+    entries = app.env.get_domain("cite").bibdata.data.entries
+
+    def number(content):
+        name, _, form = content.partition(":")
+        value = values.get(name, name)
+        return format(float(value), form) if form else value.strip("'")
+
+    def cited(key):
+        people = [" ".join(p.last_names) for p in entries[key].persons["author"]]
+        named = people[0] if len(people) == 1 else " and ".join(people)
+        named = f"{people[0]} et al." if len(people) > 2 else named
+        return named, entries[key].fields["year"]
+
+    def in_brackets(keys):
+        found = (cited(key.strip()) for key in keys.split(","))
+        return f"({'; '.join(f'{name}, {year}' for name, year in found)})"
+
+    def in_text(keys):
+        found = (cited(key.strip()) for key in keys.split(","))
+        return ", ".join(f"{name} ({year})" for name, year in found)
+
+    def time(content):
+        name = page if content == THIS_PAGE else content.strip("/")
+        return in_words(seconds(app.env, name) or 0)
+
+    def title(target):
+        path = "/" + str(Path(page).parent / target) if target[0] != "/" else target
+        name = os.path.normpath(path).lstrip("/")
+        return app.env.titles[name].astext() if name in app.env.titles else target
+
+    return {
+        "glue:text": number,
+        "cite:p": in_brackets,
+        "cite:t": in_text,
+        "execution-time": time,
+        "doc": title,
+        "eq": "({})".format,
+        "numref": "figure {}".format,
+    }
+
+
 def as_notebook(app, page) -> str:
     """Return a page as the text of a notebook that starts by installing the package."""
     source = Path(app.env.doc2path(page)).read_text("utf8")
     notebook = jupytext.reads(source, fmt="md:myst")
+    folder, texts = Path(app.env.doc2path(page)).parent, roles(app, page)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = plain(cell.source, folder, texts).strip()
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
     cell = nbformat.v4.new_code_cell(INSTALL.format(address=published(app, wheel(app))))
     notebook.cells.insert(0, cell)
     for number, cell in enumerate(notebook.cells):

@@ -228,6 +228,9 @@ def test_notebooks_open_in_colab(smoke_book, root, chapters):
         assert inside[0] == config["repository"]["url"]
         assert (smoke_book / inside[1]).is_file()
         assert not any(cell.get("outputs") for cell in notebook["cells"])
+        texts = ["".join(c["source"]) for c in notebook["cells"]]
+        left = re.findall(r"\{(?:glue|cite|doc|exercise|literal)[\w:-]*\}", str(texts))
+        assert not left, f"{path} shows {left}"
         html = (smoke_book / f"{name}.html").read_text("utf8")
         assert f'href="{colab}/github/{place}/blob/{branch}/{path}"' in html
         assert f"{path}" in html.replace(f"{colab}/github/{place}/blob/{branch}/", "")
