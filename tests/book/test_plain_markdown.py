@@ -22,7 +22,10 @@ CASES = {
     ),
     "note": ("```{note}\nMind.\n```\n", "**Note**\n\nMind.\n"),
     "admonition": (":::{admonition} Why\nSo.\n:::\n", "**Why**\n\nSo.\n"),
-    "references": ("## References\n\n```{bibliography}\n:filter: docname in docnames\n```\n", ""),
+    "references": (
+        "## References\n\n```{bibliography}\n:filter: docname in docnames\n```\n",
+        "",
+    ),
     "code": ("```python\n{not}`a role\n```\n", "```python\n{not}`a role\n```\n"),
     "included": (
         "```{literalinclude} code.py\n:pyobject: Thing.two\n```\n",
