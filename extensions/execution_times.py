@@ -101,7 +101,7 @@ def fill(app, doctree, docname):
         facts = [["Python", platform.python_version()]]
         facts += [[name, importlib.metadata.version(name)] for name in VERSIONS]
         facts += [["device", device_kind()], ["cores", str(os.cpu_count())]]
-        facts += [["budget", os.environ.get("PRETRAIN_BUDGET") or "by device"]]
+        facts += [["budget", os.environ.get("PRETRAIN_BUDGET") or "that of the device"]]
         node.replace_self(
             [table(rows, ["Page", "Seconds"]), table(facts, ["What", "Which"])]
         )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from docutils import nodes
 from execution_times import THIS_PAGE, in_words, seconds
 from plain_markdown import plain
 
@@ -128,6 +129,13 @@ def buttons(app, pagename, templatename, context, doctree):
                 button["url"] = context["pathto"](file, 1)
 
 
+def wheel_role(name, rawtext, text, lineno, inliner, options=None, content=None):
+    """Link to the wheel: ``{package-wheel}`words` ``."""
+    env = inliner.document.settings.env
+    up = "../" * env.docname.count("/")
+    return [nodes.reference(rawtext, text, refuri=up + wheel(env.app))], []
+
+
 def sources(root: Path):
     """Return the files that the wheel is made of."""
     found = [path for path in (root / "pretrain").rglob("*") if path.is_file()]
@@ -172,6 +180,7 @@ def build_wheel(app, exception):
 
 def setup(app):
     app.add_config_value("publication_branch", "gh-pages", "html")
+    app.add_role("package-wheel", wheel_role)
     app.connect("html-page-context", buttons, priority=900)  # after the theme's own
     app.connect("build-finished", build_wheel)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
