@@ -1,7 +1,7 @@
 """Remake images/book.png, the README's picture of the built book: make picture.
 
-Takes the first page of the list that has a figure, in the light theme beside the dark
-one, from `_build/html`, with Chromium.
+Shows the first figure of chapter 5 as `_build/html` has it, the light theme beside the
+dark one, with Chromium.
 """
 
 import functools
