@@ -7,8 +7,9 @@ A *probe* is a linear classifier on states that stay frozen: whatever it finds w
 there, in a form that a weighted sum can read. It says nothing of what the model itself
 makes of it, and nothing of what fine-tuning all weights could reach.
 
-What it does not do: tune the probe (one fixed strength of regularization, so that no
-label is spent on choosing one), and scale the features.
+What it does not do: tune the probe. Its regularization has one fixed strength, so that
+no label is spent on choosing one; features are therefore brought to one scale first, or
+a larger vector would only mean a weaker penalty.
 """
 
 from collections.abc import Sequence
@@ -107,9 +108,9 @@ def few_label_curve(
     parts of larger ones. The same seed draws the same examples for any features of as
     many documents, so that curves can be compared draw by draw.
 
-    The probe is scikit-learn's LogisticRegression at its default strength (C = 1). It
-    does not converge well on features that are very large or very small: bring them
-    near unit size.
+    The probe is scikit-learn's LogisticRegression at its default strength (C = 1), on
+    features that are centered and divided by one number, so that the mean variance of
+    a column is 1. That looks at all features and at no label.
 
     Raises PretrainError when sizes do not match, when there are fewer than two
     classes, and when a class has no example left to test on.
@@ -134,6 +135,8 @@ def few_label_curve(
             f"the class {classes[counts.argmin()]!s} has {counts.min()} examples: for "
             f"{most} labels and a test set it takes {most + 1} or more"
         )
+    x = x - x.mean(0)
+    x /= np.sqrt((x**2).mean()) or 1.0
     random = np.random.default_rng(seed)
     accuracies = np.zeros((len(per_class), draws))
     for draw in range(draws):
