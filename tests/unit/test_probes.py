@@ -151,7 +151,7 @@ def test_features_that_say_nothing_give_chance_and_no_warning():
 
 
 def test_labeled_examples_are_not_tested_on():
-    """Noise in 300 dimensions: a probe knows its 80 labels by heart and nothing else."""
+    """On noise in 300 dimensions a probe knows its 80 labels by heart, and no more."""
     x = np.random.default_rng(0).normal(size=(200, 300))
     labels = np.array([0, 1] * 100)
     curve = few_label_curve(x, labels, (40,), draws=5, seed=0)
