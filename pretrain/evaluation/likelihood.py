@@ -22,7 +22,7 @@ import torch
 
 from pretrain.batch import Batch
 from pretrain.corpora.document import Document
-from pretrain.errors import EmptyCorpusError, PretrainError
+from pretrain.errors import EmptyCorpusError, EmptyLossError, PretrainError
 from pretrain.losses import IGNORE, token_losses
 from pretrain.objectives import Causal, Masked, Objective
 from pretrain.packing import rows_from
@@ -51,7 +51,7 @@ def evaluation_set(
 ) -> EvaluationSet:
     """The first ``n`` documents of a split, in ``objective.for_evaluation()``.
 
-    All of them, where the split holds fewer. Raises EmptyCorpusError when it holds none.
+    All of them, where it holds fewer. Raises EmptyCorpusError when it holds none.
     """
     try:
         documents = corpus.heldout(split, n)  # a corpus may score them only now
@@ -254,7 +254,10 @@ def ratio(totals: np.ndarray, counts: np.ndarray) -> Estimate:
     """Σ totals / Σ counts with a standard error over independent documents.
 
     One document alone says nothing about how documents differ: its error is NaN.
+    Raises EmptyLossError when nothing was scored.
     """
+    if not np.sum(counts):
+        raise EmptyLossError("nothing was scored here: choose documents that were")
     n = len(totals)
     value = totals.sum() / counts.sum()
     residual = totals - value * counts

@@ -13,7 +13,7 @@ import torch
 from pretrain import tokens
 from pretrain.corpora.document import Document
 from pretrain.corpora.markov import weather
-from pretrain.errors import EmptyCorpusError, PretrainError
+from pretrain.errors import EmptyCorpusError, EmptyLossError, PretrainError
 from pretrain.evaluation import likelihood
 from pretrain.evaluation.likelihood import (
     Estimate,
@@ -329,6 +329,12 @@ def test_of_equal_counts_it_is_the_standard_error_of_a_mean():
 
 def test_one_document_has_no_standard_error():
     assert math.isnan(ratio(np.array([3.0]), np.array([2])).error)
+
+
+@pytest.mark.parametrize("n", [0, 2])
+def test_nothing_scored_has_no_ratio(n):
+    with pytest.raises(EmptyLossError, match="nothing was scored"):
+        ratio(np.zeros(n), np.zeros(n))
 
 
 def test_an_estimate_says_what_it_is():
