@@ -1,4 +1,4 @@
-"""Train from the command line: ``python -m pretrain --objective causal --corpus microworld``.
+"""Train from the command line: ``python -m pretrain --objective masked``.
 
 Everything the command does is one call of :func:`pretrain.training.fit`; the run's
 folder holds its log (JSON lines), its checkpoint (safetensors) and its tokenizer. Run
@@ -94,8 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     last = run.log.records[-1]
     print(
-        f"{asked.objective} on {corpus.name}: {run.model.parameter_count:,} parameters, "
-        f"{last['tokens']:,} tokens in {last['seconds']:.0f} s on {device}; held-out "
+        f"{asked.objective} on {corpus.name}: {run.model.parameter_count:,} "
+        f"parameters, {last['tokens']:,} tokens in {last['seconds']:.0f} s on {device}; held-out "
         f"loss {run.eval_loss:.4f} nats a token"
     )
     return 0

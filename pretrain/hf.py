@@ -3,8 +3,8 @@
 ``export`` writes a folder that ``AutoModelForCausalLM.from_pretrained`` loads, with the
 tokenizer beside it; ``load`` reads such a folder back. Logits agree to rounding.
 
-Three details make the weights fit. Both normalize queries and keys without gains, and
-such a norm commutes with rotary positions, so their order does not matter. Here a head's
+Three details make the weights fit. Both normalize queries and keys without gains,
+and such a norm commutes with rotary positions, so their order does not matter. Here a head's
 numbers (2i, 2i+1) turn together, there (i, i + H/2) do, in the opposite sense: the rows
 of the query and key matrices are permuted, odd ones first, which turns one convention
 into the other. The fused query-key-value matrix is cut into three.
@@ -45,8 +45,8 @@ def to_transformers(model: Transformer):
     )
     if config != fits:
         raise PretrainError(
-            "only the default recipe can be exported (relu2, rms norm, QK-norm, norm on "
-            f"the embedding, no bigram embedding), and this model is {config}"
+            "only the default recipe can be exported (relu2, rms norm, QK-norm, norm "
+            f"on the embedding, no bigram embedding), and this model is {config}"
         )
     theirs = NanoChatForCausalLM(
         NanoChatConfig(
@@ -127,14 +127,14 @@ def export(model: Transformer, tokenizer: Tokenizer, folder: str | Path) -> Path
         tokenizer.save(folder / "pretrain-tokenizer.json")
     except OSError as error:
         raise CheckpointError(
-            f"cannot write the export into {folder} ({error}): choose a folder that you "
-            "may write to"
+            f"cannot write the export into {folder} ({error}): choose a folder that "
+            "you may write to"
         ) from error
     return folder
 
 
 def load(folder: str | Path) -> tuple[Transformer, Tokenizer]:
-    """Read back what :func:`export` wrote. Raises CheckpointError when it is not there."""
+    """Read back what :func:`export` wrote. Raises CheckpointError without one."""
     from transformers import AutoModelForCausalLM
 
     folder = Path(folder)

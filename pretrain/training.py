@@ -175,7 +175,7 @@ def fit(
         initial=start,
         total=budget.steps,
         desc=name or type(objective).__name__.lower(),
-        disable=not progress or bool(os.environ.get("PRETRAIN_QUIET")),
+        disable=not progress or bool(os.environ.get("TQDM_DISABLE")),
         leave=False,
     )
     before = log.records[-1]["seconds"] if log.records else 0.0
