@@ -19,8 +19,7 @@ from pathlib import Path
 # The environment of the kernels that run the pages.
 KERNEL = {
     "OMP_WAIT_POLICY": "PASSIVE",  # idle threads sleep: steps on a busy machine
-    "PRETRAIN_QUIET": "1",  # a progress bar is no part of a page
-    "TQDM_DISABLE": "1",  # nor is one that a page makes itself
+    "TQDM_DISABLE": "1",  # a progress bar is no part of a page
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's advice about modules
     "PYTHONHASHSEED": "0",  # sets print in the same order in every build
 }

@@ -95,8 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     last = run.log.records[-1]
     print(
         f"{asked.objective} on {corpus.name}: {run.model.parameter_count:,} "
-        f"parameters, {last['tokens']:,} tokens in {last['seconds']:.0f} s on {device}; held-out "
-        f"loss {run.eval_loss:.4f} nats a token"
+        f"parameters, {last['tokens']:,} tokens in {last['seconds']:.0f} s "
+        f"on {device}, held-out loss {run.eval_loss:.4f} nats a token"
     )
     return 0
 

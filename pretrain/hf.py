@@ -4,10 +4,10 @@
 tokenizer beside it; ``load`` reads such a folder back. Logits agree to rounding.
 
 Three details make the weights fit. Both normalize queries and keys without gains,
-and such a norm commutes with rotary positions, so their order does not matter. Here a head's
-numbers (2i, 2i+1) turn together, there (i, i + H/2) do, in the opposite sense: the rows
-of the query and key matrices are permuted, odd ones first, which turns one convention
-into the other. The fused query-key-value matrix is cut into three.
+and such a norm commutes with rotary positions, so their order does not matter. Here
+a head's numbers (2i, 2i+1) turn together, there (i, i + H/2) do, in the opposite
+sense: the rows of the query and key matrices are permuted, odd ones first, which
+turns one convention into the other. The fused query-key-value matrix is cut in three.
 
 A masked model has the same weights, but no stock class reads both ways by default: load
 it and pass an explicit attention mask. Needs ``transformers`` (the extra ``hf``).
