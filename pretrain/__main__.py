@@ -24,9 +24,9 @@ def open_corpus(name: str):
 
         return Microworld()
     if name == "hmm":
-        from pretrain.corpora.markov import HiddenMarkov
+        from pretrain.corpora.markov import weather
 
-        return HiddenMarkov()
+        return weather()
     if name == "python-docs":
         from pretrain.corpora.python_docs import PythonDocs
 
@@ -68,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
             for field in fields(Budget)
             if (value := getattr(asked, field.name)) is not None
         }
+        if asked.corpus not in ("microworld", "hmm"):
+            # Real documents are long and few: split them rather than cut them off.
+            changes.setdefault("packing", "concat")
         device = asked.device or choose_device()
         chosen = budget(device, **changes)
         config = ModelConfig(

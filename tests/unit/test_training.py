@@ -344,3 +344,10 @@ def test_command_line(tmp_path, capsys):
     assert "masking rate is 1.5" in capsys.readouterr().err
     assert main(["--corpus", str(tmp_path / "none.txt"), *size]) == 2
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["microworld", "hmm", "python-docs"])
+def test_command_line_opens_every_corpus(name, capsys):
+    size = "--tokens 500 --rows 2 --length 32 --width 16 --depth 1 --heads 2".split()
+    assert main(["--corpus", name, *size]) == 0
+    assert "causal on" in capsys.readouterr().out
