@@ -2,10 +2,9 @@
 
 Muon takes momentum, then replaces each matrix of updates by the nearest orthogonal
 one (five Newton–Schulz steps), so that every direction of a layer learns equally fast
-(@jordan2024muon). Measured here at equal tokens on characters of Shakespeare:
-validation loss 1.876 against AdamW's 2.064. ``torch.optim.Muon`` works in bfloat16,
-which this kind of CPU computes several times slower than float32; this one stays in
-the parameters' own type, and orthogonalizes all matrices of one shape together.
+(@jordan2024muon). ``torch.optim.Muon`` works in bfloat16, which a CPU without it in
+hardware computes slowly; this one stays in the parameters' own type, and orthogonalizes
+all matrices of one shape together.
 """
 
 from collections import defaultdict

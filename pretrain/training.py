@@ -5,7 +5,7 @@
 The loop knows nothing of masking or shifting; the objective does. It is token-weighted
 throughout: gradients are of the *sum* of the losses over all micro-batches, divided
 once by the number of scored tokens. Logits are computed at scored positions only, which
-saves a masked model most of its output layer (2.4 times per step at V = 8,192).
+saves a masked model most of its output layer.
 
 What happens at a step depends on (seed, step) alone, so a run that was killed resumes
 bit for bit from its last checkpoint, and a seeded run on the CPU repeats exactly.
