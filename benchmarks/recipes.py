@@ -47,7 +47,7 @@ def step_seconds(corpus, rounds: int) -> dict[str, list[float]]:
     for _ in range(rounds + 2):
         for name, (model, steppers) in made.items():
             start = time.process_time()
-            train_step(model, batch, steppers, 1.0, plan)
+            train_step(model, Causal(), batch, steppers, 1.0, plan)
             times[name].append(time.process_time() - start)
     return {name: values[2:] for name, values in times.items()}  # two warm-up rounds
 

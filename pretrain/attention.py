@@ -176,35 +176,50 @@ def rows_of(pattern: Pattern, rows: slice) -> Pattern:
     )
 
 
-def attend(
-    q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, mask: Tensor | None = None
-):
+FLEX_LENGTH = 1024
+"""From this many positions on, a GPU skips blocks with FlexAttention."""
+
+
+def prepare(pattern: Pattern, length: int, device: torch.device | str):
+    """What :func:`attend` needs of a pattern, made once for all layers of a model.
+
+    None for the causal and the full pattern, which need nothing; FlexAttention's block
+    mask for long rows on a GPU; otherwise the mask (B or 1, T, T) itself.
+    """
+    if pattern in (CAUSAL, FULL):
+        return None
+    if torch.device(device).type == "cuda" and length >= FLEX_LENGTH:
+        return block_mask(pattern, length, device)
+    return pattern.mask(length, device)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, prepared=None) -> Tensor:
     """Softmax attention under a pattern. q, k, v: (B,N,T,H). Returns (B,N,T,H).
 
-    ``mask`` is ``pattern.mask(T)`` if the caller has it already (the layers of a model
-    share one). Long rows on a GPU go through FlexAttention.
+    ``prepared`` is what :func:`prepare` gave for the pattern, if the caller has it.
     """
     if pattern is CAUSAL:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
     if pattern is FULL:
         return F.scaled_dot_product_attention(q, k, v)
-    if q.is_cuda and q.shape[2] >= 1024:
-        return _flex(compiled=True)(q, k, v, block_mask=_block_mask(pattern, q))
-    mask = pattern.mask(q.shape[2], q.device) if mask is None else mask
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None])
+    if prepared is None:
+        prepared = prepare(pattern, q.shape[2], q.device)
+    if isinstance(prepared, Tensor):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=prepared[:, None])
+    return _flex(q.is_cuda)(q, k, v, block_mask=prepared)
 
 
-def _block_mask(pattern: Pattern, q: Tensor):
+def block_mask(pattern: Pattern, length: int, device: torch.device | str):
+    """FlexAttention's form of a pattern: which blocks of positions to look at at all."""
     from torch.nn.attention.flex_attention import create_block_mask
 
-    length = q.shape[2]
     return create_block_mask(
         lambda b, h, query, key: pattern.rule(b, query, key),
         B=pattern.rows,
         H=None,
         Q_LEN=length,
         KV_LEN=length,
-        device=q.device,
+        device=device,
     )
 
 

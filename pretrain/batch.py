@@ -9,7 +9,8 @@
 an objective turns ``Rows`` into a ``Batch`` and never changes the rows.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -54,6 +55,8 @@ class Batch:
     attention: who may attend to whom.
     positions (B,T): position inside the document, from 0.
     documents (B,T): the document that each position belongs to, −1 for padding.
+    weights (B,T): what each scored token's loss is multiplied by, where not all count
+        the same; None is 1 everywhere.
     """
 
     inputs: Tensor
@@ -61,31 +64,39 @@ class Batch:
     attention: Pattern
     positions: Tensor
     documents: Tensor
+    weights: Tensor | None = None
 
     @property
     def scored(self) -> Tensor:
         """(B,T) True where a token is scored."""
         return self.targets != IGNORE
 
+    @property
+    def count(self) -> int:
+        """How many tokens are scored: what the sum of the losses is divided by."""
+        return int(self.scored.sum())
+
     def to(self, device: torch.device | str) -> "Batch":
         """The batch on another device; the attention pattern moves by itself."""
-        moved = {
-            name: getattr(self, name).to(device, non_blocking=True)
-            for name in ("inputs", "targets", "positions", "documents")
-        }
-        return replace(self, **moved)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def split(self, parts: int) -> list["Batch"]:
         """Cut the batch along B into ``parts`` micro-batches; the last may be short."""
         size = -(-len(self.inputs) // parts)
         cuts = [slice(i, i + size) for i in range(0, len(self.inputs), size)]
         return [
-            Batch(
-                self.inputs[cut],
-                self.targets[cut],
-                rows_of(self.attention, cut),
-                self.positions[cut],
-                self.documents[cut],
+            replace(
+                self._each(lambda tensor, cut=cut: tensor[cut]),
+                attention=rows_of(self.attention, cut),
             )
             for cut in cuts
         ]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """The batch with every tensor of it (B first) changed; subclasses add theirs."""
+        tensors = {
+            field.name: change(value)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **tensors)

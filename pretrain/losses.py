@@ -11,6 +11,8 @@ convention). Softmax and logarithm are fused in PyTorch's kernel, so that a logi
 float16, 12,000 tokens of 6 nats are already infinite.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import torch
@@ -29,13 +31,23 @@ class Loss(NamedTuple):
     """Total negative log-likelihood in nats, a scalar that carries the gradient."""
     count: Tensor
     """Number of scored tokens, a scalar of integers."""
+    parts: Mapping[str, "Loss"] = MappingProxyType({})
+    """What the sum is made of, by name, where an objective has several losses."""
 
     def mean(self) -> Tensor:
         """Nats per scored token. An empty loss has mean 0."""
         return self.sum / self.count.clamp(min=1)
 
+    def detach(self) -> "Loss":
+        """The same numbers without their gradient."""
+        parts = {name: part.detach() for name, part in self.parts.items()}
+        return Loss(self.sum.detach(), self.count, parts)
+
     def __add__(self, other: "Loss") -> "Loss":
-        return Loss(self.sum + other.sum, self.count + other.count)
+        parts = {**self.parts, **other.parts}
+        for name in self.parts.keys() & other.parts.keys():
+            parts[name] = self.parts[name] + other.parts[name]
+        return Loss(self.sum + other.sum, self.count + other.count, parts)
 
 
 def cross_entropy(

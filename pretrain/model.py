@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pretrain.attention import CAUSAL, FULL, Pattern, attend, causal
+from pretrain.attention import CAUSAL, Pattern, attend, causal, prepare
 from pretrain.errors import PretrainError
 
 EPS = 1e-6
@@ -54,6 +54,10 @@ class ModelConfig:
             )
         if min(self.vocab_size, self.width, self.depth, self.heads, self.context) < 1:
             raise PretrainError(f"all sizes must be 1 or more: {self}")
+
+    def build(self, seed: int = 0) -> "Transformer":
+        """A model of this configuration; ``seed`` sets its initial weights."""
+        return Transformer(self, seed)
 
 
 class Cache:
@@ -108,7 +112,7 @@ class Attention(nn.Module):
         x: Tensor,
         turns: Tensor,
         pattern: Pattern,
-        mask: Tensor | None,
+        prepared,
         cache: Cache | None,
     ) -> Tensor:
         B, T, D = x.shape
@@ -120,7 +124,7 @@ class Attention(nn.Module):
             seen = seen.tril(k.shape[2] - T)
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         else:
-            y = attend(q, k, v, pattern, mask)
+            y = attend(q, k, v, pattern, prepared)
         return self.out(y.transpose(1, 2).reshape(B, T, D))
 
     def project(self, x: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -224,8 +228,31 @@ class Transformer(nn.Module):
                 f"the attention pattern is for {attention.rows} rows and the inputs "
                 f"have {len(inputs)}: build both from the same batch"
             )
+        x = self.embed(inputs, positions, cache)
+        return self.run(x, attention, positions, cache)
+
+    def embed(
+        self,
+        inputs: Tensor,
+        positions: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """What the blocks read for token ids (B,T), before any norm: (B,T,D)."""
+        x = self.embedding(inputs)
+        if self.bigram is not None:
+            x = x + self.bigram(self._previous(inputs, positions, cache))
+        return x
+
+    def run(
+        self,
+        x: Tensor,
+        attention: Pattern,
+        positions: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """The blocks, on embedded rows (B,T,D): of tokens, or of anything else."""
         start = cache.length if cache is not None else 0
-        T = inputs.shape[1]
+        T = x.shape[1]
         if start + T > self.config.context:
             raise PretrainError(
                 f"a row of {start + T} tokens does not fit this model's context of "
@@ -234,16 +261,11 @@ class Transformer(nn.Module):
             )
         turns = self._rotations()  # (context,H/2)
         turns = turns[start : start + T] if positions is None else turns[positions]
-        mask = None
-        if attention not in (CAUSAL, FULL) and cache is None:
-            mask = attention.mask(T, inputs.device)
-        x = self.embedding(inputs)
-        if self.bigram is not None:
-            x = x + self.bigram(self._previous(inputs, positions, cache))
+        prepared = prepare(attention, T, x.device) if cache is None else None
         if self.config.embedding_norm:
             x = F.rms_norm(x, x.shape[-1:], eps=EPS)
         for block in self.blocks:
-            x = block(x, turns, attention, mask, cache)
+            x = block(x, turns, attention, prepared, cache)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -14,103 +14,36 @@ bit for bit from its last checkpoint, and a seeded run on the CPU repeats exactl
 import math
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from pretrain import checkpoints
-from pretrain.batch import Batch, Rows
+from pretrain.batch import Batch
+from pretrain.budgets import Budget, budget, choose_device, smoke
 from pretrain.errors import CheckpointError, NonFiniteLossError, PretrainError
 from pretrain.evaluation.likelihood import EvaluationSet, evaluate, evaluation_set
-from pretrain.losses import Loss, cross_entropy
-from pretrain.model import ModelConfig, Transformer
+from pretrain.losses import Loss
 from pretrain.objectives import Objective
 from pretrain.optim import optimizers, schedule
-from pretrain.packing import Strategy, batches
 from pretrain.random import generator_for
 from pretrain.runs import RunLog, environment, read_log
 
+__all__ = ["Budget", "Run", "budget", "choose_device", "fit", "smoke", "train_step"]
+
 DATA, NOISE = 0, 1  # places in generator_for's path
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much to train, and how. Budgets are tokens, never seconds.
-
-    tokens: input tokens read in all.  rows, length: the shape of a batch (B, T).
-    micro_batches: gradient accumulation; the result is the same, memory is less.
-    evaluations: how often the held-out set is scored, evenly spaced, the end included.
-    held_out: how many held-out documents are scored.
-    """
-
-    tokens: int = 1_000_000
-    rows: int = 16
-    length: int = 128
-    packing: Strategy = "whole"
-    optimizer: Literal["muon", "adamw"] = "muon"
-    lr: float = 0.02
-    muon_lr: float = 0.03
-    warmup: float = 0.02
-    decay: float = 0.5
-    clip: float = 1.0
-    micro_batches: int = 1
-    evaluations: int = 10
-    held_out: int = 300
-    checkpoints: int = 1
-
-    def __post_init__(self) -> None:
-        if min(self.tokens, self.rows, self.micro_batches) < 1:
-            raise PretrainError(f"tokens, rows and micro_batches start at 1: {self}")
-
-    @property
-    def steps(self) -> int:
-        return max(1, round(self.tokens / (self.rows * self.length)))
-
-
-def budget(device: str | torch.device | None = None, **changes) -> Budget:
-    """The documented budget of a device, with changes.
-
-    cpu: 1M tokens in batches of 16 × 128, about a minute on two cores for the default
-    model. mps and cuda: 20M tokens in batches of 128 × 128. When the environment says
-    ``PRETRAIN_BUDGET=smoke`` every run takes 4 steps: enough to see that a page works,
-    not that a model learns.
-    """
-    kind = torch.device(device or choose_device()).type
-    sizes = {"cpu": Budget(), "mps": Budget(tokens=20_000_000, rows=128)}
-    sizes["cuda"] = sizes["mps"]
-    chosen = replace(sizes.get(kind, Budget()), **changes)
-    if smoke():
-        few = min(chosen.rows, 4)
-        chosen = replace(
-            chosen, tokens=4 * few * chosen.length, rows=few, held_out=8, evaluations=2
-        )
-    return chosen
-
-
-def smoke() -> bool:
-    """True when ``PRETRAIN_BUDGET=smoke`` asks for the smallest runs."""
-    return os.environ.get("PRETRAIN_BUDGET") == "smoke"
-
-
-def choose_device() -> torch.device:
-    """CUDA if there is one, then Apple's MPS, then the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 @dataclass
 class Run:
     """What a training left behind: the model, its log, and the held-out scores."""
 
-    model: Transformer
+    model: nn.Module
     log: RunLog
     held_out: EvaluationSet
 
@@ -120,15 +53,8 @@ class Run:
         return self.log.column("eval_loss")[-1]
 
 
-def batch_loss(model: Transformer, batch: Batch) -> Loss:
-    """The loss of one batch; logits are made at scored positions only."""
-    hidden = model.hidden(batch.inputs, batch.attention, batch.positions)  # (B,T,D)
-    scored = batch.scored
-    return cross_entropy(model.logits(hidden[scored]), batch.targets[scored])
-
-
 def fit(
-    model: Transformer | ModelConfig,
+    model,
     objective: Objective,
     corpus,
     budget: Budget | None = None,
@@ -139,12 +65,15 @@ def fit(
     resume: bool = True,
     progress: bool = True,
     name: str = "",
+    after_evaluation: Callable[[nn.Module, dict], dict | None] | None = None,
 ) -> Run:
     """Train a model on a corpus with an objective.
 
-    A ``ModelConfig`` is built with ``seed``. With ``run_dir`` the log and checkpoints
-    are kept there, and a run that was killed goes on from its last checkpoint as if
-    nothing had happened.
+    ``model`` is a module with a ``config``, or a configuration such as ``ModelConfig``,
+    which is built with ``seed``. With ``run_dir`` the log and checkpoints are kept
+    there, and a run that was killed goes on from its last checkpoint as if nothing had
+    happened. ``after_evaluation(model, record)`` is called at each evaluation, with the
+    model in evaluation mode; the numbers it returns join the log's record.
 
     Raises EmptyCorpusError before training when there is no document,
     NonFiniteLossError at the first loss that is not finite (it names the step and the
@@ -153,8 +82,8 @@ def fit(
     """
     device = torch.device(device) if device else choose_device()
     budget = budget or globals()["budget"](device)
-    if isinstance(model, ModelConfig):
-        model = Transformer(model, seed)
+    if not isinstance(model, nn.Module):
+        model = model.build(seed)
     model = model.to(device).train()
     _check_fit(model, corpus, budget)
     steppers = optimizers(model, budget.lr, budget.muon_lr, budget.optimizer)
@@ -162,12 +91,13 @@ def fit(
     log = RunLog(_header(model, objective, corpus, budget, seed, device, name))
     start = _open(run_dir, log, model, steppers, resume)
 
-    stream = batches(
-        corpus.stream("train", seed),
-        corpus.tokenizer.special,
-        budget.rows,
-        budget.length,
-        budget.packing,
+    stream = objective.read(
+        corpus,
+        "train",
+        seed,
+        rows=budget.rows,
+        length=budget.length,
+        packing=budget.packing,
         skip=start,
     )
     bar = tqdm(
@@ -186,14 +116,21 @@ def fit(
         factor = schedule(step, budget.steps, budget.warmup, budget.decay)
         noise = generator_for(seed, NOISE, step)
         batch = objective(rows, corpus.tokenizer, noise)
-        record |= train_step(model, batch.to(device), steppers, factor, budget)
+        batch = batch.to(device)
+        record |= train_step(model, objective, batch, steppers, factor, budget)
         record["lr"] = factor * budget.lr
         record["seconds"] = round(time.perf_counter() - clock, 3)
         if not math.isfinite(record["loss"]) or not math.isfinite(record["grad_norm"]):
             _stop(step + 1, record, run_dir)
         if _due(step, budget.steps, budget.evaluations):
             paused = time.perf_counter()
-            record["eval_loss"] = evaluate(model, held_out).mean
+            score = evaluate(model, held_out)
+            record["eval_loss"] = score.mean
+            record |= {f"eval_{key}": value for key, value in score.metrics.items()}
+            if after_evaluation:
+                model.eval()
+                record |= after_evaluation(model, record) or {}
+                model.train()
             clock += time.perf_counter() - paused
             bar.set_postfix(held_out=f"{record['eval_loss']:.3f}", refresh=False)
         log.add(record)
@@ -204,7 +141,8 @@ def fit(
 
 
 def train_step(
-    model: Transformer,
+    model: nn.Module,
+    objective: Objective,
     batch: Batch,
     steppers: list[torch.optim.Optimizer],
     factor: float,
@@ -218,17 +156,20 @@ def train_step(
     """
     for stepper in steppers:
         stepper.zero_grad(set_to_none=True)
-    scored = int(batch.scored.sum())
-    total = 0.0
+    scored = batch.count
+    total: Loss | None = None
     parts = batch.split(budget.micro_batches) if budget.micro_batches > 1 else [batch]
     for part in parts:
-        if len(parts) > 1 and not part.scored.any():
+        if scored and not part.count:
             continue  # a micro-batch in which nothing is scored adds nothing
-        loss = batch_loss(model, part)
+        loss = objective.loss(model, part)
         (loss.sum / scored).backward()
-        total += float(loss.sum.detach())
+        loss = loss.detach()
+        total = loss if total is None else total + loss
     norm: Tensor = torch.nn.utils.clip_grad_norm_(model.parameters(), budget.clip)
-    record = {"loss": total / scored, "scored": scored, "grad_norm": float(norm)}
+    record = {"loss": float(total.sum) / scored, "scored": scored}
+    record |= {f"loss_{name}": float(p.mean()) for name, p in total.parts.items()}
+    record["grad_norm"] = float(norm)
     if math.isfinite(record["loss"]) and math.isfinite(record["grad_norm"]):
         for stepper in steppers:
             for group in stepper.param_groups:
@@ -237,9 +178,9 @@ def train_step(
     return record
 
 
-def _next(stream: Iterator[Rows], budget: Budget) -> Rows:
+def _next(stream: Iterator, budget: Budget) -> Any:
     rows = next(stream, None)
-    if rows is None or len(rows) < 1:
+    if rows is None:
         raise PretrainError(
             f"the corpus ended before {budget.tokens:,} tokens were read: ask for "
             "fewer tokens, or use a corpus whose training stream does not end"
@@ -252,7 +193,7 @@ def _due(step: int, steps: int, times: int) -> bool:
     return times > 0 and (step + 1) * times // steps > step * times // steps
 
 
-def _check_fit(model: Transformer, corpus, budget: Budget) -> None:
+def _check_fit(model: nn.Module, corpus, budget: Budget) -> None:
     config = model.config
     if config.vocab_size != corpus.tokenizer.vocab_size:
         raise PretrainError(

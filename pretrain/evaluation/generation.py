@@ -79,38 +79,90 @@ def generate(
     Writing stops at ``max_tokens`` or at the model's context. Raises PretrainError when
     sampling lacks a generator, or the prompt fills the context.
     """
+    (written,) = generate_batch(
+        model,
+        [prompt],
+        tokenizer,
+        sampling,
+        generator=generator,
+        max_tokens=max_tokens,
+        cache=cache,
+    )
+    return written
+
+
+@torch.no_grad()
+def generate_batch(
+    model: Transformer,
+    prompts: list[list[int]],
+    tokenizer: Tokenizer,
+    sampling: Sampling = GREEDY,
+    *,
+    generator: Generator | None = None,
+    max_tokens: int = 64,
+    cache: bool = True,
+) -> list[list[int]]:
+    """:func:`generate` for many prompts; those of one length are written together.
+
+    Every prompt draws its random numbers from a stream of its own, so what is written
+    for it depends on its place in the list and not on its neighbors.
+    """
+    if not prompts:
+        return []
     if sampling.temperature > 0 and generator is None:
         raise PretrainError(
             "sampling needs a generator: torch.Generator().manual_seed(0)"
         )
-    special = tokenizer.special
-    room = model.config.context - len(prompt) - 1
-    if room < 1:
+    longest = max(map(len, prompts))
+    if model.config.context - longest - 1 < 1:
         raise PretrainError(
-            f"a prompt of {len(prompt)} tokens leaves no room to write in a context of "
+            f"a prompt of {longest} tokens leaves no room to write in a context of "
             f"{model.config.context}: shorten it"
         )
+    draws = None
+    if sampling.temperature > 0:
+        draws = uniform((len(prompts), max_tokens), generator)
+    found: list[list[int]] = [[] for _ in prompts]
+    for size in sorted(set(map(len, prompts))):
+        places = [i for i, prompt in enumerate(prompts) if len(prompt) == size]
+        group = torch.tensor([[tokenizer.special.doc, *prompts[i]] for i in places])
+        lots = None if draws is None else draws[places]
+        written = _write(model, group, tokenizer, sampling, lots, max_tokens, cache)
+        for i, ids in zip(places, written, strict=True):
+            found[i] = ids
+    return found
+
+
+def _write(
+    model, text: Tensor, tokenizer, sampling, draws, most: int, cache: bool
+) -> list[list[int]]:
+    """Continue rows of one length (R,P); each ends before its closing ``<doc>``."""
+    special = tokenizer.special
     device = next(model.parameters()).device
-    text = [special.doc, *prompt]
-    written: list[int] = []
     kept = Cache(model.config.depth) if cache else None
     barred = [i for i in special.ids if i != special.doc]
-    while len(written) < min(max_tokens, room):
-        new = (text + written)[kept.length if kept else 0 :]
-        logits = model(torch.tensor([new], device=device), cache=kept)[0, -1]
-        logits[barred] = -torch.inf
+    start = text.shape[1]
+    ended = torch.zeros(len(text), dtype=torch.bool)
+    for step in range(min(most, model.config.context - start)):
+        new = text[:, kept.length if kept else 0 :].to(device)
+        logits = model(new, cache=kept)[:, -1] if cache else model(new)[:, -1]  # (R,V)
+        logits[:, barred] = -torch.inf
         p = probabilities(logits.float().cpu(), sampling)
         if sampling.temperature == 0:
-            chosen = int(p.argmax())
+            chosen = p.argmax(-1)
         else:
             # Invert the cumulative distribution at one uniform draw.
-            draw = uniform((1,), generator).item()
             reach = p.double().cumsum(-1)
-            chosen = int((reach <= draw * reach[-1]).sum())
-        if chosen == special.doc:
+            point = draws[:, step, None] * reach[:, -1:]
+            chosen = (reach <= point).sum(-1).clamp(max=p.shape[-1] - 1)
+        ended |= chosen == special.doc
+        if ended.all():
             break
-        written.append(chosen)
-    return written
+        text = torch.cat([text, chosen.masked_fill(ended, special.doc)[:, None]], 1)
+    rows = text[:, start:].tolist()
+    return [
+        row[: row.index(special.doc)] if special.doc in row else row for row in rows
+    ]
 
 
 @torch.no_grad()

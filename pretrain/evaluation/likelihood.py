@@ -15,18 +15,21 @@ no floor and none is made up.
 
 import math
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pretrain.batch import Batch
 from pretrain.corpora.document import Document
 from pretrain.errors import EmptyCorpusError, EmptyLossError, PretrainError
-from pretrain.losses import IGNORE, token_losses
-from pretrain.objectives import Causal, Masked, Objective
+from pretrain.losses import IGNORE, Loss, token_losses
+from pretrain.objectives import Masked, Objective
 from pretrain.packing import rows_from
-from pretrain.random import RowByRow
+from pretrain.random import RowByRow, generator_for
 
 EVALUATION_SEED = 15
 ROWS = 64
@@ -37,7 +40,8 @@ class EvaluationSet:
     """Held-out documents and the fixed batches they are scored in.
 
     ``origins[i]`` (B,2) says, for every row of ``batches[i]``, which document it is
-    from and at which token of ``<doc> tokens <doc>`` it starts.
+    from and at which token of ``<doc> tokens <doc>`` it starts. An objective that does
+    not read rows has neither documents nor origins.
     """
 
     documents: list[Document]
@@ -51,8 +55,12 @@ def evaluation_set(
 ) -> EvaluationSet:
     """The first ``n`` documents of a split, in ``objective.for_evaluation()``.
 
-    All of them, where it holds fewer. Raises EmptyCorpusError when it holds none.
+    All of them, where it holds fewer. An objective that reads something else than rows
+    is asked for about ``n`` examples of its own. Raises EmptyCorpusError when there is
+    nothing.
     """
+    if not objective.reads_rows:
+        return _own_examples(corpus, objective.for_evaluation(), n, length, split)
     try:
         documents = corpus.heldout(split, n)  # a corpus may score them only now
     except PretrainError:
@@ -63,6 +71,23 @@ def evaluation_set(
             "nothing to evaluate on: use a longer text or another split"
         )
     return prepare(documents, corpus.tokenizer, objective, length)
+
+
+def _own_examples(corpus, objective, n, length, split) -> EvaluationSet:
+    """Batches of whatever the objective reads, with a fixed seed for each."""
+    pieces = objective.read(
+        corpus, split, EVALUATION_SEED, rows=min(n, ROWS), length=length
+    )
+    batches = [
+        objective(piece, corpus.tokenizer, generator_for(EVALUATION_SEED, i))
+        for i, piece in enumerate(islice(pieces, math.ceil(n / ROWS)))
+    ]
+    if not batches:
+        raise EmptyCorpusError(
+            f"the {split} split of {corpus.name} gives no example to evaluate on: use "
+            "a longer text or another split"
+        )
+    return EvaluationSet([], batches, [], objective)
 
 
 def prepare(
@@ -84,7 +109,7 @@ def prepare(
         for start in range(0, len(ids) - 1, length):
             window = ids[start : start + length + 1]
             read = set(window[:-1])
-            if isinstance(objective, Causal) or not read <= set(special.ids):
+            if objective.alignment == "next" or not read <= set(special.ids):
                 windows.append((index, start, window))
     if not windows:
         raise EmptyCorpusError(
@@ -116,10 +141,15 @@ class Score:
 
     nats (n,): summed negative log-likelihood of each document's scored tokens.
     counts (n,): how many tokens were scored.
+    metrics: further means by name, such as an accuracy, where the objective has some.
+
+    Where the objective has a loss of its own, which cannot be told apart by document,
+    there is one entry a batch instead.
     """
 
     nats: np.ndarray
     counts: np.ndarray
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -162,20 +192,40 @@ def evaluate(model, held_out: EvaluationSet) -> Score:
 
 def _score(model, held_out: EvaluationSet) -> Score:
     device = next(model.parameters()).device
-    nats = np.zeros(len(held_out.documents))
-    counts = np.zeros(len(held_out.documents), dtype=np.int64)
-    for batch, origin in zip(held_out.batches, held_out.origins, strict=True):
+    objective = held_out.objective
+    by_document = bool(held_out.origins) and type(objective).loss is Objective.loss
+    size = len(held_out.documents if by_document else held_out.batches)
+    nats, counts = np.zeros(size), np.zeros(size, dtype=np.int64)
+    found: dict[str, Loss] = {}
+    for i, batch in enumerate(held_out.batches):
         moved = batch.to(device)
-        hidden = model.hidden(moved.inputs, moved.attention, moved.positions)
-        scored = batch.scored
-        losses = torch.zeros(scored.shape, dtype=torch.float64)
-        if scored.any():
-            where = scored.to(device)
-            found = token_losses(model.logits(hidden[where]), moved.targets[where])
-            losses[scored] = found.double().cpu()
-        np.add.at(nats, origin[:, 0], losses.sum(1).numpy())
-        np.add.at(counts, origin[:, 0], scored.sum(1).numpy())
-    return Score(nats, counts)
+        for name, value in objective.metrics(model, moved).items():
+            found[name] = found[name] + value if name in found else value
+        if by_document:
+            origin = held_out.origins[i]
+            losses = _each_loss(model, moved)
+            np.add.at(nats, origin[:, 0], losses.sum(1).numpy())
+            np.add.at(counts, origin[:, 0], batch.scored.sum(1).numpy())
+        else:
+            loss = objective.loss(model, moved)
+            nats[i], counts[i] = float(loss.sum), batch.count
+            for name, value in loss.parts.items():
+                found[name] = found[name] + value if name in found else value
+    metrics = {name: float(value.mean()) for name, value in found.items()}
+    return Score(nats, counts, metrics)
+
+
+def _each_loss(model, batch: Batch) -> Tensor:
+    """(B,T) nats of each scored token in float64 on the CPU, 0 elsewhere."""
+    scored = batch.scored
+    losses = torch.zeros(scored.shape, dtype=torch.float64)
+    if scored.any():
+        hidden = model.hidden(batch.inputs, batch.attention, batch.positions)
+        each = token_losses(model.logits(hidden[scored]), batch.targets[scored])
+        if batch.weights is not None:
+            each = each * batch.weights[scored]
+        losses[scored.cpu()] = each.double().cpu()
+    return losses
 
 
 def scored_tokens(held_out: EvaluationSet) -> list[np.ndarray]:
@@ -184,8 +234,14 @@ def scored_tokens(held_out: EvaluationSet) -> list[np.ndarray]:
     Index ``len(tokens)`` is the closing ``<doc>``. A causal target sits one place right
     of the position that predicts it, a masked one at the position itself.
     """
+    alignment = held_out.objective.alignment
+    if alignment is None or not held_out.origins:
+        raise PretrainError(
+            f"{type(held_out.objective).__name__} does not score the tokens of a row "
+            "where they stand, so its losses cannot be told apart token by token"
+        )
     found = [[] for _ in held_out.documents]
-    shift = 0 if isinstance(held_out.objective, Causal) else -1
+    shift = 0 if alignment == "next" else -1
     for batch, origin in zip(held_out.batches, held_out.origins, strict=True):
         for row, (document, start) in enumerate(origin):
             columns = (batch.targets[row] != IGNORE).nonzero()[:, 0].numpy()
@@ -197,13 +253,14 @@ def scored_tokens(held_out: EvaluationSet) -> list[np.ndarray]:
 def floor(corpus, held_out: EvaluationSet) -> np.ndarray:
     """(n,) the least nats, in expectation, that any model can pay for each document.
 
-    Causal: the corpus's own surprisals. Masked: exact posteriors of the hidden tokens,
+    Causal, and all that predicts a token from those before it: the corpus's own
+    surprisals. Masked: exact posteriors of the hidden tokens,
     where the corpus has ``masked_surprisals``. Raises PretrainError where no exact
     floor is known.
     """
     scored = scored_tokens(held_out)
     documents = held_out.documents
-    if isinstance(held_out.objective, Causal):
+    if held_out.objective.alignment == "next":
         if any(d.surprisals is None for d in documents):
             raise PretrainError(
                 f"{corpus.name} knows no exact causal floor: compare models with each "

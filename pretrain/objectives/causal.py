@@ -16,12 +16,13 @@ from pretrain.attention import causal, same_document
 from pretrain.batch import PADDING, Batch, Rows
 from pretrain.errors import PretrainError
 from pretrain.losses import IGNORE
+from pretrain.objectives.base import Objective
 from pretrain.random import Generator
 from pretrain.tokens import Tokenizer
 
 
 @dataclass(frozen=True)
-class Causal:
+class Causal(Objective):
     """The causal objective. @radford2018improving
 
     within_documents: keep attention inside each document of a packed row. Without it a
@@ -57,7 +58,3 @@ class Causal:
             positions=rows.positions[:, :-1],
             documents=documents,
         )
-
-    def for_evaluation(self) -> "Causal":
-        """How causal models are scored: as they are trained."""
-        return self

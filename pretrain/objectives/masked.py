@@ -18,6 +18,7 @@ a row of ten tokens draws an empty mask one time in five, and an empty mask has 
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from pretrain.attention import full, same_document
 from pretrain.batch import PADDING, Batch, Rows
 from pretrain.errors import PretrainError
 from pretrain.losses import IGNORE
+from pretrain.objectives.base import Objective
 from pretrain.random import Generator, uniform
 from pretrain.tokens import Tokenizer
 
@@ -34,7 +36,7 @@ ALL_MASK = (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Masked:
+class Masked(Objective):
     """The masked objective.
 
     rate: share of the ordinary tokens that are chosen, 0 < rate ≤ 1. 0.3 by default,
@@ -48,6 +50,8 @@ class Masked:
         holds for all its tokens.
     within_documents: keep attention inside each document of a packed row.
     """
+
+    alignment: ClassVar[Literal["next", "same"] | None] = "same"
 
     rate: float = 0.3
     split: tuple[float, float, float] = BERT_SPLIT

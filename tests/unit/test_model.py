@@ -11,6 +11,7 @@ from pretrain.evaluation.generation import (
     Sampling,
     fill_mask,
     generate,
+    generate_batch,
     probabilities,
 )
 from pretrain.model import Cache, ModelConfig, Transformer, redraw, rotate
@@ -169,6 +170,25 @@ def test_generation_is_the_same_with_and_without_the_cache(options, sampling):
             for cache in (True, False)
         )
         assert with_cache == without
+
+
+def test_many_prompts_are_written_as_each_would_be_alone():
+    """Several lengths, several ends: a row never depends on its neighbors."""
+    model = build(3)
+    prompts = [[5], [5, 6, 7], [], [6], [9, 8, 7]]
+    together = generate_batch(model, prompts, WORDS, max_tokens=12)
+    alone = [generate(model, prompt, WORDS, max_tokens=12) for prompt in prompts]
+    assert together == alone
+    sampled = generate_batch(
+        model, prompts, WORDS, Sampling(), generator=Counter(1), max_tokens=12
+    )
+    others = [[7, 7], [5, 6, 7], [], [8], [9, 8, 7]]
+    again = generate_batch(
+        model, others, WORDS, Sampling(), generator=Counter(1), max_tokens=12
+    )
+    assert [sampled[i] for i in (1, 2, 4)] == [again[i] for i in (1, 2, 4)]
+    assert sampled[0] != again[0]
+    assert generate_batch(model, [], WORDS) == []
 
 
 class Answers(torch.nn.Module):

@@ -135,13 +135,14 @@ def test_accumulation_is_token_weighted(corpus, parts):
     from pretrain.random import generator_for
 
     rows = next(batches(corpus.stream("train", 0), corpus.tokenizer.special, 4, 16))
-    batch = Masked(0.15)(rows, corpus.tokenizer, generator_for(0))
+    objective = Masked(0.15)
+    batch = objective(rows, corpus.tokenizer, generator_for(0))
     assert len(set(batch.scored.sum(1).tolist())) > 1, "unequal counts are the point"
     gradients = []
     for micro in (1, parts):
         model = redraw(Transformer(config(corpus)), 0).double()
         plan = Budget(micro_batches=micro, clip=math.inf)
-        train_step(model, batch, [], 1.0, plan)
+        train_step(model, objective, batch, [], 1.0, plan)
         gradients.append([p.grad for p in model.parameters()])
     for whole, summed in zip(*gradients, strict=True):
         # float64, one step: only the order of summation differs.
@@ -151,13 +152,13 @@ def test_accumulation_is_token_weighted(corpus, parts):
 def test_mean_of_means_would_fail_that_test(corpus):
     from pretrain.packing import batches
     from pretrain.random import generator_for
-    from pretrain.training import batch_loss
-
     rows = next(batches(corpus.stream("train", 0), corpus.tokenizer.special, 4, 16))
-    batch = Masked(0.15)(rows, corpus.tokenizer, generator_for(0))
+    objective = Masked(0.15)
+    batch = objective(rows, corpus.tokenizer, generator_for(0))
     model = redraw(Transformer(config(corpus)), 0).double()
-    whole = batch_loss(model, batch).mean()
-    means = torch.stack([batch_loss(model, part).mean() for part in batch.split(2)])
+    whole = objective.loss(model, batch).mean()
+    parts = [objective.loss(model, part).mean() for part in batch.split(2)]
+    means = torch.stack(parts)
     assert abs(whole - means.mean()) > 1e-3
 
 
@@ -171,7 +172,8 @@ def test_adamw_step_equals_pytorchs_own_loop(corpus):
     batch = Causal()(rows)
     ours, theirs = (Transformer(config(corpus), 7).double() for _ in range(2))
     plan = Budget(optimizer="adamw", clip=math.inf)
-    train_step(ours, batch, optimizers(ours, lr=0.01, kind="adamw"), 1.0, plan)
+    steppers = optimizers(ours, lr=0.01, kind="adamw")
+    train_step(ours, Causal(), batch, steppers, 1.0, plan)
     matrices = [p for n, p in theirs.named_parameters() if "blocks." in n]
     rest = [theirs.embedding.weight]
     groups = [
@@ -224,17 +226,16 @@ def test_schedule():
 
 
 def test_a_loss_that_is_not_finite_stops_and_says_where(corpus, tmp_path, monkeypatch):
-    from pretrain import training
-
     plan = Budget(**{**TINY.__dict__, "checkpoints": 10})
-    original, count = training.batch_loss, [0]
+    original, count = Causal.loss, [0]
 
-    def poisoned(model, batch):
-        count[0] += 1
-        loss = original(model, batch)
-        return loss._replace(sum=loss.sum * math.nan) if count[0] == 4 else loss
+    def poisoned(self, model, batch):
+        loss = original(self, model, batch)
+        count[0] += model.training  # the steps; a held-out loss is left alone
+        spoiled = model.training and count[0] == 4
+        return loss._replace(sum=loss.sum * math.nan) if spoiled else loss
 
-    monkeypatch.setattr(training, "batch_loss", poisoned)
+    monkeypatch.setattr(Causal, "loss", poisoned)
     with pytest.raises(NonFiniteLossError, match="step 4.*last good.*step 3"):
         fit(config(corpus), Causal(), corpus, plan, run_dir=tmp_path)
     kept = checkpoints.load_model(tmp_path)
@@ -351,3 +352,39 @@ def test_command_line_opens_every_corpus(name, capsys):
     size = "--tokens 500 --rows 2 --length 32 --width 16 --depth 1 --heads 2".split()
     assert main(["--corpus", name, *size]) == 0
     assert "causal on" in capsys.readouterr().out
+
+
+def test_a_callback_sees_each_evaluation_and_adds_to_the_log(corpus):
+    seen = []
+
+    def look(model, record):
+        assert not model.training
+        seen.append(record["step"])
+        return {"looked": len(seen)}
+
+    run = fit(config(corpus), Causal(), corpus, TINY, after_evaluation=look)
+    assert seen == [5, 10]
+    assert run.log.column("looked") == [1, 2]
+    assert run.model.training is False
+    plain = fit(config(corpus), Causal(), corpus, TINY)
+    assert plain.log.column("loss") == run.log.column("loss")
+
+
+def test_weights_multiply_the_loss_of_their_tokens(corpus):
+    from dataclasses import replace
+
+    from pretrain.losses import token_losses
+    from pretrain.packing import batches
+
+    rows = next(batches(corpus.stream("train", 0), corpus.tokenizer.special, 4, 16))
+    batch = Causal()(rows)
+    weights = torch.rand(batch.targets.shape, dtype=torch.float64)
+    model = redraw(Transformer(config(corpus)), 0).double()
+    loss = Causal().loss(model, replace(batch, weights=weights))
+    logits = model(batch.inputs, batch.attention, batch.positions)
+    each = token_losses(logits, batch.targets) * weights
+    torch.testing.assert_close(loss.sum, each.sum())
+    assert int(loss.count) == batch.count
+    halves = replace(batch, weights=weights).split(2)
+    again = sum(Causal().loss(model, half).sum for half in halves)
+    torch.testing.assert_close(loss.sum, again)
