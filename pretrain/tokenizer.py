@@ -167,14 +167,8 @@ class Tokenizer:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything into one JSON file; `Tokenizer.load` reads it back."""
-        record = {
-            "format": FORMAT,
-            "kind": self.kind,
-            "mask": self.special.mask is not None,
-            "tokenizer": json.loads(self.hf.to_str()),
-        }
         try:
-            text = json.dumps(record, ensure_ascii=False)
+            text = json.dumps(self.record(), ensure_ascii=False)
             Path(path).write_text(text, encoding="utf-8")
         except OSError as error:
             raise PretrainError(
@@ -182,14 +176,29 @@ class Tokenizer:
                 "choose a folder that exists and that you may write to."
             ) from error
 
+    def record(self) -> dict:
+        """What `save` writes, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "mask": self.special.mask is not None,
+            "tokenizer": json.loads(self.hf.to_str()),
+        }
+
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Tokenizer":
-        """Read what `save` wrote. Raises `PretrainError` for anything else."""
+        """Read what `save` wrote. Raises `PretrainError` for anything else.
+
+        Microworld's tokenizer comes back as what it was, with the names that its
+        texts capitalize.
+        """
         try:
             record = json.loads(Path(path).read_text(encoding="utf-8"))
             if record["format"] != FORMAT:
                 raise KeyError(FORMAT)
             hf = tokenizers.Tokenizer.from_str(json.dumps(record["tokenizer"]))
+            if "names" in record:
+                return _stories(hf, record["names"])
             return cls(hf, record["kind"], record["mask"])
         except OSError as error:
             raise PretrainError(
@@ -220,6 +229,14 @@ class Tokenizer:
             f"There is no token {token_id}: this tokenizer knows the ids 0 to "
             f"{self.vocab_size - 1}."
         )
+
+
+def _stories(hf: tokenizers.Tokenizer, names: list[str]) -> Tokenizer:
+    """The tokenizer of Microworld, which is built on this module."""
+    from pretrain.corpora.microworld.corpus import StoryTokenizer
+
+    ids = range(len(SPECIALS), hf.get_vocab_size())
+    return StoryTokenizer([hf.id_to_token(i) for i in ids], names)
 
 
 def checked(text: str) -> str:

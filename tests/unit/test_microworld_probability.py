@@ -12,6 +12,8 @@ from pretrain.corpora.microworld import Language, Microworld
 from pretrain.corpora.microworld.exact import enumerate_documents
 from pretrain.corpora.microworld.grammar import Grammar, load
 from pretrain.errors import PretrainError
+from pretrain.evaluation.likelihood import evaluation_set, floor, scored_tokens
+from pretrain.objectives import Masked
 
 # Sums of up to 10⁶ doubles, each with a relative error of about 1e-16 a factor.
 ROUNDING = 1e-9
@@ -158,6 +160,48 @@ def test_posterior_is_bayes_over_the_enumeration(reduced):
             expected[other[i]] += p / total
         assert table.keys() == expected.keys()
         assert all(math.isclose(table[t], expected[t], abs_tol=ROUNDING) for t in table)
+
+
+def test_masked_surprisals_are_conditionals_of_the_enumeration():
+    lexicons = {"x": [["u", 1], ["v", 3]], "y": [["r", 2], ["s", 1], ["u", 4]]}
+    language = toy("{a:x} saw {b:y} . {=a} ran", "u saw {b:y} and v ran", **lexicons)
+    texts = distribution(language)
+    ids = tuple(say(language, "u saw s . u ran"))
+    hidden = [4, 0, 2, 3]  # in the order asked for
+    agree = {
+        other: p
+        for other, p in texts.items()
+        if len(other) == len(ids)
+        and all(other[i] == ids[i] for i in range(len(ids)) if i not in hidden)
+    }
+    expected = [
+        math.log(sum(agree.values()))
+        - math.log(sum(p for other, p in agree.items() if other[i] == ids[i]))
+        for i in hidden
+    ]
+    assert max(expected) > 0.5, "something is uncertain here"
+    found = language.masked_surprisals(ids, hidden)
+    np.testing.assert_allclose(found, expected, atol=ROUNDING)
+    assert language.masked_surprisals(ids, []).shape == (0,)
+
+
+def test_masked_surprisals_refuse_what_has_no_answer(world):
+    ids = list(world.heldout("validation", 1)[0].tokens)
+    for wrong in (len(ids), -1):
+        with pytest.raises(PretrainError, match="cannot all be masked"):
+            world.masked_surprisals(ids, [0, wrong])
+    with pytest.raises(PretrainError, match="not in the language"):
+        world.masked_surprisals([*ids[:-1], ids[0]], [len(ids) - 1])
+
+
+def test_a_masked_evaluation_set_has_a_floor(world):
+    held_out = evaluation_set(world, Masked(), n=30)
+    best = floor(world, held_out)
+    scored = scored_tokens(held_out)
+    assert best.shape == (30,) and (best > -ROUNDING).all()
+    mean = best.sum() / sum(map(len, scored))
+    uniform = math.log(world.tokenizer.vocab_size)
+    assert 0.05 < mean < uniform / 5, "uncertain, and far better than guessing"
 
 
 def test_the_two_banks_are_told_apart_by_what_follows(world):

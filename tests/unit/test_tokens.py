@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pretrain import tokens
+from pretrain.corpora.microworld import Microworld
 from pretrain.errors import EmptyCorpusError, PretrainError
 from pretrain.tokens import SPECIALS, Special, Tokenizer
 
@@ -207,6 +208,22 @@ def test_saving_and_loading_changes_nothing(tokenizer, tmp_path):
 def test_a_loaded_tokenizer_still_has_no_mask(tmp_path):
     tokens.words(TEXTS, mask=False).save(tmp_path / "t.json")
     assert Tokenizer.load(tmp_path / "t.json").special.mask is None
+
+
+def test_microworlds_tokenizer_keeps_its_capitals_and_marks_in_a_file(tmp_path):
+    world = Microworld()
+    world.tokenizer.save(tmp_path / "t.json")
+    again = Tokenizer.load(tmp_path / "t.json")
+    assert type(again) is type(world.tokenizer)
+    assert again.tokens == world.tokenizer.tokens
+    for document in world.heldout("validation", 100):
+        assert again.decode(document.tokens) == document.text
+        assert again.encode(document.text) == list(document.tokens)
+    again.save(tmp_path / "again.json")
+    same = [(tmp_path / name).read_bytes() for name in ("t.json", "again.json")]
+    assert same[0] == same[1]
+    plain = Tokenizer(again.hf, "blanks")  # what a reader without the names writes
+    assert plain.decode(document.tokens) != document.text
 
 
 @pytest.mark.parametrize("make", [tokens.words, tokens.characters, tokens.byte_bpe])

@@ -41,6 +41,10 @@ class StoryTokenizer(Tokenizer):
         kept = (self.token(i) for i in ids if i >= _FIRST)
         return text.render(list(kept), self.names)
 
+    def record(self) -> dict:
+        """What `save` writes: the names too, which `decode` capitalizes."""
+        return super().record() | {"names": sorted(self.names)}
+
 
 class Language:
     """A distribution over documents with exact probabilities.
@@ -113,6 +117,38 @@ class Language:
                 "this length; mask more of them, with None."
             )
         return tables
+
+    def masked_surprisals(
+        self, tokens: Sequence[int], masked_indices: Sequence[int]
+    ) -> np.ndarray:
+        """(M,) nats: −ln p of each masked token given all that is visible.
+
+        Each is scored on its own, as a masked model is: by its exact `posterior`, with
+        all M positions hidden at once and the length known. The closing <doc> is never
+        masked, and so has no index here. 100 documents of the validation split take
+        33 ms with 15 % of their tokens masked, 65 ms with 30 %; long masked stretches
+        take far longer.
+
+        Raises `PretrainError` for an index outside the document, and if the language
+        cannot say it.
+        """
+        at = np.asarray(masked_indices, dtype=np.int64)
+        if at.size and not 0 <= at.min() <= at.max() < len(tokens):
+            raise PretrainError(
+                f"Positions {at.tolist()} cannot all be masked in {len(tokens)} "
+                "tokens; give indices from 0 (the closing <doc> is never masked)."
+            )
+        hidden = frozenset(at.tolist())
+        tables = self.posterior(
+            [None if i in hidden else token for i, token in enumerate(tokens)]
+        )
+        found = np.array([tables[i].get(int(tokens[i]), 0.0) for i in at])
+        if not found.all():
+            raise PretrainError(
+                "This document is not in the language: one of its masked tokens has "
+                "probability 0 beside the visible ones."
+            )
+        return -np.log(found)
 
     def entropy(self, n: int = 2000, seed: int = 0) -> tuple[float, float]:
         """(nats per token, its standard error) by Monte Carlo over n documents.
