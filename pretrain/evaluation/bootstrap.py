@@ -13,7 +13,7 @@ what makes a document hard for both cancels.
 An interval speaks of the units that were drawn, and not of other seeds of the training:
 that takes several runs. With fewer than some 20 units it is too short.
 
-Cost: n calls of the statistic, 2,000 of a mean over 1,000 documents in 50 ms.
+Cost: n calls of the statistic, 2,000 of a mean over 1,000 documents in 60 ms.
 """
 
 from collections.abc import Callable, Sequence
