@@ -1,0 +1,30 @@
+"""Exact match and F1 against the SQuAD metric of torchmetrics."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pretrain.evaluation.answers import exact_match, f1, normalized
+
+squad = pytest.importorskip("torchmetrics.functional.text.squad")
+
+WORDS = ["the", "The", "a", "an", "cat", "Cat's", "sat.", "on-mat", "", "é", "..."]
+answer = st.one_of(
+    st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join), st.text(max_size=12)
+)
+
+
+@given(answer)
+def test_the_normalization(text):
+    assert normalized(text) == squad._normalize_text(text)
+
+
+@given(answer, st.lists(answer, min_size=1, max_size=3))
+def test_exact_match_and_f1(prediction, golds):
+    theirs = squad.squad(
+        {"prediction_text": prediction, "id": "1"},
+        {"answers": {"answer_start": [0] * len(golds), "text": golds}, "id": "1"},
+    )
+    assert exact_match(prediction, golds) == float(theirs["exact_match"]) / 100
+    # They keep percent as float32.
+    assert f1(prediction, golds) == pytest.approx(float(theirs["f1"]) / 100, abs=1e-6)
