@@ -10,7 +10,7 @@ and never text: the characters "<doc>" in a text are ordinary characters.
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -45,12 +45,26 @@ class Special:
     unk: int | None = 3
     reserved: int = len(SPECIALS)
     """Ordinary tokens have the ids from here up: draw random tokens from these."""
+    extras: tuple[str, ...] = ()
+    """Names of further special tokens (see `with_extras`), at the vocabulary's end."""
+    first_extra: int = 0
+    """The id of the first of them; ordinary tokens stay below it."""
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The ids of those that are present."""
         every = (self.pad, self.doc, self.mask, self.unk)
-        return tuple(i for i in every if i is not None)
+        usual = tuple(i for i in every if i is not None)
+        return usual + tuple(self.first_extra + i for i in range(len(self.extras)))
+
+    def extra(self, name: str) -> int:
+        """The id of a further special token. Raises `PretrainError` if it is absent."""
+        if name not in self.extras:
+            raise PretrainError(
+                f"This tokenizer has no token {name}: give the corpus to "
+                "corpora.extended.WithTokens with the objective's extra_tokens."
+            )
+        return self.first_extra + self.extras.index(name)
 
 
 class Tokenizer:
@@ -198,8 +212,10 @@ class Tokenizer:
                 raise KeyError(FORMAT)
             hf = tokenizers.Tokenizer.from_str(json.dumps(record["tokenizer"]))
             if "names" in record:
-                return _stories(hf, record["names"])
-            return cls(hf, record["kind"], record["mask"])
+                base = _stories(hf, record["names"])
+            else:
+                base = cls(hf, record["kind"], record["mask"])
+            return with_extras(base, record.get("extras", ()))
         except OSError as error:
             raise PretrainError(
                 f"No tokenizer can be read from {path} ({error.strerror}); give the "
@@ -229,6 +245,77 @@ class Tokenizer:
             f"There is no token {token_id}: this tokenizer knows the ids 0 to "
             f"{self.vocab_size - 1}."
         )
+
+
+class Extended(Tokenizer):
+    """A tokenizer with further special tokens at its end; see `with_extras`.
+
+    Everything that concerns text is left to the tokenizer inside, so that no text
+    turns into one of the new tokens. `hf` does not know them either.
+    """
+
+    def __init__(self, base: Tokenizer, names: Sequence[str]):
+        self.base, self.hf, self.kind = base, base.hf, base.kind
+        self.special = replace(
+            base.special,
+            extras=base.special.extras + tuple(names),
+            first_extra=base.special.first_extra or base.vocab_size,
+        )
+        self.vocab_size = base.vocab_size + len(names)
+        self.name = f"{base.name}+{len(names)}"
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """`encode` for many texts."""
+        return self.base.encode_all(texts)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids`; specials, the further ones among them, are left out."""
+        known = map(self._known, map(int, ids))
+        return self.base.decode(i for i in known if i < self.base.vocab_size)
+
+    @cached_property
+    def token_bytes(self) -> np.ndarray:
+        """(V,) int64: as the tokenizer inside has them; the further specials have 0."""
+        return self._longer(self.base.token_bytes, 0)
+
+    @cached_property
+    def is_word_start(self) -> np.ndarray:
+        """(V,) bool: as the tokenizer inside has them; specials are True."""
+        return self._longer(self.base.is_word_start, True)
+
+    def record(self) -> dict:
+        """What `save` writes, ready for JSON."""
+        return self.base.record() | {"extras": list(self.special.extras)}
+
+    def _longer(self, values: np.ndarray, fill) -> np.ndarray:
+        more = np.full(self.vocab_size - len(values), fill, dtype=values.dtype)
+        longer = np.concatenate([values, more])
+        longer.setflags(write=False)
+        return longer
+
+    @cached_property
+    def _pieces(self) -> list[bytes]:
+        names = self.special.extras[-(self.vocab_size - self.base.vocab_size) :]
+        return self.base._pieces + [name.encode() for name in names]
+
+
+def with_extras(tokenizer: Tokenizer, names: Iterable[str]) -> Tokenizer:
+    """The same tokenizer with further special tokens, such as `<extra_0>`.
+
+    They come after all others, so that no id changes. Names that it has already are
+    not added again; with nothing to add, the tokenizer itself comes back. Raises
+    `PretrainError` for a name that is not a unique `<name>`.
+    """
+    names = list(names)
+    for name in names:
+        good = isinstance(name, str) and len(name) > 2 and name[0] + name[-1] == "<>"
+        if not good or name in SPECIALS or names.count(name) > 1:
+            raise PretrainError(
+                f"{name!r} cannot be a further special token: give names that differ, "
+                "in angle brackets, such as <extra_0>."
+            )
+    new = [name for name in names if name not in tokenizer.special.extras]
+    return Extended(tokenizer, new) if new else tokenizer
 
 
 def _stories(hf: tokenizers.Tokenizer, names: list[str]) -> Tokenizer:

@@ -17,9 +17,17 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from pretrain.errors import EmptyCorpusError, PretrainError
-from pretrain.tokenizer import SPECIALS, Special, Tokenizer, checked
+from pretrain.tokenizer import SPECIALS, Special, Tokenizer, checked, with_extras
 
-__all__ = ["SPECIALS", "Special", "Tokenizer", "byte_bpe", "characters", "words"]
+__all__ = [
+    "SPECIALS",
+    "Special",
+    "Tokenizer",
+    "byte_bpe",
+    "characters",
+    "with_extras",
+    "words",
+]
 
 BYTES = 256
 _WORD = r"\w+(?:['’-]\w+)*|[^\w\s]"  # "don't", "well-known", or one mark

@@ -203,7 +203,7 @@ def _score(model, held_out: EvaluationSet) -> Score:
             found[name] = found[name] + value if name in found else value
         if by_document:
             origin = held_out.origins[i]
-            losses = _each_loss(model, moved)
+            losses = _each_loss(model, objective, moved)
             np.add.at(nats, origin[:, 0], losses.sum(1).numpy())
             np.add.at(counts, origin[:, 0], batch.scored.sum(1).numpy())
         else:
@@ -215,12 +215,12 @@ def _score(model, held_out: EvaluationSet) -> Score:
     return Score(nats, counts, metrics)
 
 
-def _each_loss(model, batch: Batch) -> Tensor:
+def _each_loss(model, objective: Objective, batch: Batch) -> Tensor:
     """(B,T) nats of each scored token in float64 on the CPU, 0 elsewhere."""
     scored = batch.scored
     losses = torch.zeros(scored.shape, dtype=torch.float64)
     if scored.any():
-        hidden = model.hidden(batch.inputs, batch.attention, batch.positions)
+        hidden = objective.hidden(model, batch)
         each = token_losses(model.logits(hidden[scored]), batch.targets[scored])
         if batch.weights is not None:
             each = each * batch.weights[scored]

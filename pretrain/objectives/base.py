@@ -14,6 +14,8 @@ their ``loss`` is. The trainer knows nothing else of them.
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
+from torch import Tensor
+
 from pretrain.batch import Batch, Rows
 from pretrain.losses import Loss, cross_entropy, token_losses
 from pretrain.packing import Strategy, batches
@@ -32,6 +34,14 @@ class Objective:
 
     alignment: ClassVar[Literal["next", "same"] | None] = "next"
     reads_rows: ClassVar[bool] = True
+
+    @property
+    def extra_tokens(self) -> tuple[str, ...]:
+        """Names of the special tokens that it needs beyond the usual ones.
+
+        ``corpora.extended.WithTokens(corpus, objective.extra_tokens)`` adds them.
+        """
+        return ()
 
     def __call__(self, rows: Any, tokenizer: Tokenizer, generator: Generator) -> Batch:
         """One piece of what ``read`` gives, to a batch (B,T)."""
@@ -59,7 +69,7 @@ class Objective:
         That count is ``batch.count``. Logits are made at scored positions only. Parts
         worth a column of their own in the log go into ``Loss.parts``.
         """
-        hidden = model.hidden(batch.inputs, batch.attention, batch.positions)  # (B,T,D)
+        hidden = self.hidden(model, batch)  # (B,T,D)
         scored = batch.scored
         logits, targets = model.logits(hidden[scored]), batch.targets[scored]
         if batch.weights is None:
@@ -67,8 +77,12 @@ class Objective:
         weighted = token_losses(logits, targets) * batch.weights[scored]
         return Loss(weighted.sum(), scored.sum())
 
+    def hidden(self, model, batch: Batch) -> Tensor:
+        """The states (B,T,D) from which the model's logits are made."""
+        return model.hidden(batch.inputs, batch.attention, batch.positions)
+
     def for_evaluation(self) -> "Objective":
-        """The objective that held-out text is scored with; itself if nothing is said."""
+        """The objective that held-out text is scored with: itself by default."""
         return self
 
     def metrics(self, model, batch: Batch) -> dict[str, Loss]:

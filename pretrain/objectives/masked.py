@@ -162,7 +162,7 @@ class Masked(Objective):
         to_random = chosen & (lot >= masked_share) & (lot < masked_share + random_share)
         inputs = tokens.masked_fill(to_mask, special.mask)
         if random_share:
-            span = vocab_size - special.reserved
+            span = (special.first_extra or vocab_size) - special.reserved
             picks = (uniform(tokens.shape, generator) * span).long() + special.reserved
             inputs = torch.where(to_random, picks, inputs)
         return inputs
