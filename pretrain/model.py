@@ -61,9 +61,14 @@ class ModelConfig:
 
 
 class Cache:
-    """Keys and values of the positions read so far, one pair a layer (B,N,T,H)."""
+    """Keys and values of the positions read so far, one pair a layer (B,N,T,H).
 
-    def __init__(self, depth: int) -> None:
+    ``two_way_prompt``: what is read first, into the empty cache, is seen from both
+    sides, as a prefix LM reads its prefix; all that follows is causal.
+    """
+
+    def __init__(self, depth: int, two_way_prompt: bool = False) -> None:
+        self.two_way_prompt = two_way_prompt
         self.layers: list[tuple[Tensor, Tensor] | None] = [None] * depth
         self.last: Tensor | None = None  # the last token read (B,1), for bigrams
 
@@ -118,10 +123,11 @@ class Attention(nn.Module):
         B, T, D = x.shape
         q, k, v = self.project(x, turns)
         if cache is not None:
+            two_way = cache.two_way_prompt and cache.layers[self.layer] is None
             k, v = cache.extend(self.layer, k, v)
             # The new positions see everything cached, and each other causally.
             seen = torch.ones(T, k.shape[2], dtype=torch.bool, device=x.device)
-            seen = seen.tril(k.shape[2] - T)
+            seen = seen if two_way else seen.tril(k.shape[2] - T)
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         else:
             y = attend(q, k, v, pattern, prepared)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pretrain.attention import full
+from pretrain.attention import Pattern, causal, full, prefix
 from pretrain.errors import PretrainError
 from pretrain.model import Cache, Transformer
 from pretrain.random import Generator, uniform
@@ -72,12 +72,14 @@ def generate(
     generator: Generator | None = None,
     max_tokens: int = 64,
     cache: bool = True,
+    two_way_prompt: bool = False,
 ) -> list[int]:
     """New token ids after ``<doc>`` and a prompt, up to the closing ``<doc>``.
 
     The closing ``<doc>`` is not returned; ``<pad>`` and ``<mask>`` are never written.
-    Writing stops at ``max_tokens`` or at the model's context. Raises PretrainError when
-    sampling lacks a generator, or the prompt fills the context.
+    Writing stops at ``max_tokens`` or at the model's context. ``two_way_prompt`` is for
+    a prefix LM: ``<doc>`` and the prompt are read from both sides. Raises PretrainError
+    when sampling lacks a generator, or the prompt fills the context.
     """
     (written,) = generate_batch(
         model,
@@ -87,6 +89,7 @@ def generate(
         generator=generator,
         max_tokens=max_tokens,
         cache=cache,
+        two_way_prompt=two_way_prompt,
     )
     return written
 
@@ -101,6 +104,7 @@ def generate_batch(
     generator: Generator | None = None,
     max_tokens: int = 64,
     cache: bool = True,
+    two_way_prompt: bool = False,
 ) -> list[list[int]]:
     """:func:`generate` for many prompts; those of one length are written together.
 
@@ -127,25 +131,34 @@ def generate_batch(
         places = [i for i, prompt in enumerate(prompts) if len(prompt) == size]
         group = torch.tensor([[tokenizer.special.doc, *prompts[i]] for i in places])
         lots = None if draws is None else draws[places]
-        written = _write(model, group, tokenizer, sampling, lots, max_tokens, cache)
-        for i, ids in zip(places, written, strict=True):
+        kept = Cache(model.config.depth, two_way_prompt) if cache else None
+        seen = causal() | prefix(group.shape[1]) if two_way_prompt else causal()
+        rows = _write(model, group, tokenizer, sampling, lots, max_tokens, kept, seen)
+        for i, ids in zip(places, rows, strict=True):
             found[i] = ids
     return found
 
 
 def _write(
-    model, text: Tensor, tokenizer, sampling, draws, most: int, cache: bool
+    model,
+    text: Tensor,
+    tokenizer,
+    sampling,
+    draws,
+    most: int,
+    kept: Cache | None,
+    seen: Pattern,
 ) -> list[list[int]]:
     """Continue rows of one length (R,P); each ends before its closing ``<doc>``."""
     special = tokenizer.special
     device = next(model.parameters()).device
-    kept = Cache(model.config.depth) if cache else None
     barred = [i for i in special.ids if i != special.doc]
     start = text.shape[1]
     ended = torch.zeros(len(text), dtype=torch.bool)
     for step in range(min(most, model.config.context - start)):
         new = text[:, kept.length if kept else 0 :].to(device)
-        logits = model(new, cache=kept)[:, -1] if cache else model(new)[:, -1]  # (R,V)
+        logits = model(new, cache=kept) if kept else model(new, seen)
+        logits = logits[:, -1]  # (R,V)
         logits[:, barred] = -torch.inf
         p = probabilities(logits.float().cpu(), sampling)
         if sampling.temperature == 0:

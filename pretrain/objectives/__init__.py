@@ -3,5 +3,6 @@
 from pretrain.objectives.base import Objective
 from pretrain.objectives.causal import Causal
 from pretrain.objectives.masked import Masked
+from pretrain.objectives.prefix import Prefix
 
-__all__ = ["Causal", "Masked", "Objective"]
+__all__ = ["Causal", "Masked", "Objective", "Prefix"]
