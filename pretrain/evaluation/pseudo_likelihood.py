@@ -8,9 +8,9 @@
 
 It ranks texts well and is **not a log-likelihood**: its factors are not those of the
 chain rule, exp PLL does not sum to 1 over texts, and two tokens that give each other
-away (the halves of "San Francisco") both look certain, so that neither is paid for. Its
-pseudo-perplexity, exp(−PLL / tokens), is therefore no perplexity, and not to be compared
-with a causal model's, which sees the left side alone. @salazar2020masked
+away (the halves of "San Francisco") both look certain, so that neither is paid for.
+Its pseudo-perplexity, exp(−PLL / tokens), is therefore no perplexity, and not to be
+compared with a causal model's, which sees the left side alone. @salazar2020masked
 
 Cost: one row for every token, T rows of T tokens for a document, against one row for
 a causal model. The closing ``<doc>`` is never masked, and not scored.
