@@ -15,6 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from pretrain.runs import RunLog, environment, read_log
 __all__ = ["Budget", "Run", "budget", "choose_device", "fit", "smoke", "train_step"]
 
 DATA, NOISE = 0, 1  # places in generator_for's path
+NARROW = 128  # up to this width one thread is faster than two: benchmarks/threads.py
 
 
 @dataclass
@@ -110,32 +112,29 @@ def fit(
     )
     before = log.records[-1]["seconds"] if log.records else 0.0
     clock = time.perf_counter() - before
-    for step in bar:
-        rows = _next(stream, budget)
-        record = {"step": step + 1, "tokens": (step + 1) * budget.rows * budget.length}
-        factor = schedule(step, budget.steps, budget.warmup, budget.decay)
-        noise = generator_for(seed, NOISE, step)
-        batch = objective(rows, corpus.tokenizer, noise)
-        batch = batch.to(device)
-        record |= train_step(model, objective, batch, steppers, factor, budget)
-        record["lr"] = factor * budget.lr
-        record["seconds"] = round(time.perf_counter() - clock, 3)
-        if not math.isfinite(record["loss"]) or not math.isfinite(record["grad_norm"]):
-            _stop(step + 1, record, run_dir)
-        if _due(step, budget.steps, budget.evaluations):
-            paused = time.perf_counter()
-            score = evaluate(model, held_out)
-            record["eval_loss"] = score.mean
-            record |= {f"eval_{key}": value for key, value in score.metrics.items()}
-            if after_evaluation:
-                model.eval()
-                record |= after_evaluation(model, record) or {}
-                model.train()
-            clock += time.perf_counter() - paused
-            bar.set_postfix(held_out=f"{record['eval_loss']:.3f}", refresh=False)
-        log.add(record)
-        if run_dir and _due(step, budget.steps, budget.checkpoints):
-            checkpoints.save(run_dir, model, steppers, step=step + 1, run=log.header)
+    with _threads(model, device):
+        for step in bar:
+            rows = _next(stream, budget)
+            tokens = (step + 1) * budget.rows * budget.length
+            record = {"step": step + 1, "tokens": tokens}
+            factor = schedule(step, budget.steps, budget.warmup, budget.decay)
+            noise = generator_for(seed, NOISE, step)
+            batch = objective(rows, corpus.tokenizer, noise)
+            batch = batch.to(device)
+            record |= train_step(model, objective, batch, steppers, factor, budget)
+            record["lr"] = factor * budget.lr
+            record["seconds"] = round(time.perf_counter() - clock, 3)
+            if not _finite(record):
+                _stop(step + 1, record, run_dir)
+            if _due(step, budget.steps, budget.evaluations):
+                paused = time.perf_counter()
+                _evaluate(model, held_out, record, after_evaluation)
+                clock += time.perf_counter() - paused
+                bar.set_postfix(held_out=f"{record['eval_loss']:.3f}", refresh=False)
+            log.add(record)
+            if run_dir and _due(step, budget.steps, budget.checkpoints):
+                done, about = step + 1, log.header
+                checkpoints.save(run_dir, model, steppers, step=done, run=about)
     model.eval()
     return Run(model, log, held_out)
 
@@ -170,12 +169,16 @@ def train_step(
     record = {"loss": float(total.sum) / scored, "scored": scored}
     record |= {f"loss_{name}": float(p.mean()) for name, p in total.parts.items()}
     record["grad_norm"] = float(norm)
-    if math.isfinite(record["loss"]) and math.isfinite(record["grad_norm"]):
+    if _finite(record):
         for stepper in steppers:
             for group in stepper.param_groups:
                 group["lr"] = factor * group["base_lr"]
             stepper.step()
     return record
+
+
+def _finite(record: dict) -> bool:
+    return math.isfinite(record["loss"]) and math.isfinite(record["grad_norm"])
 
 
 def _next(stream: Iterator, budget: Budget) -> Any:
@@ -186,6 +189,29 @@ def _next(stream: Iterator, budget: Budget) -> Any:
             "fewer tokens, or use a corpus whose training stream does not end"
         )
     return rows
+
+
+@contextmanager
+def _threads(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """One thread for a narrow model on the CPU: a second one would mostly wait."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and getattr(model.config, "width", 0) <= NARROW:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _evaluate(model: nn.Module, held_out, record: dict, then: Callable | None) -> None:
+    """Score the held-out set into the record, and let the caller look."""
+    score = evaluate(model, held_out)
+    record["eval_loss"] = score.mean
+    record |= {f"eval_{name}": value for name, value in score.metrics.items()}
+    if then:
+        model.eval()
+        record |= then(model, record) or {}
+        model.train()
 
 
 def _due(step: int, steps: int, times: int) -> bool:

@@ -213,6 +213,9 @@ class Microworld(Language):
         self.kinds = tuple(self.grammar.kinds)
         self._heldout: dict[str, list[Document]] = {}
 
+    def __reduce__(self):
+        return Microworld, (self.held_out,)  # made anew from its grammar when unpickled
+
     def stream(self, split: str = "train", seed: int = 0) -> Iterator[list[int]]:
         """Documents as token ids without <doc>. "train" never ends.
 
