@@ -27,7 +27,15 @@ PARAGRAPHS = [f"Paragraph {i}\nsays the number {i * i}." for i in range(200)]
 
 @pytest.fixture(scope="module")
 def docs() -> PythonDocs:
-    return PythonDocs(1024)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PRETRAIN_BUDGET", raising=False)  # all of it, docstrings too
+        return PythonDocs(1024)
+
+
+def test_under_smoke_python_docs_are_the_topics_alone(monkeypatch):
+    monkeypatch.setenv("PRETRAIN_BUDGET", "smoke")
+    kinds = {d.kind for d in PythonDocs(300).heldout("train")}
+    assert kinds == {"topic"}
 
 
 @pytest.fixture
