@@ -99,22 +99,19 @@ def chunked_loss(
     if not len(ids):
         return _zero(hidden, weight)
 
-    def of(rows: Tensor, matrix: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        found = loss(F.linear(rows, matrix), wanted)  # logits (chunk,V)
-        return found.sum, found.count
+    def of(rows: Tensor, matrix: Tensor, wanted: Tensor) -> Loss:
+        return loss(F.linear(rows, matrix), wanted)  # logits (chunk,V)
 
     total = None
     for start in range(0, len(ids), chunk):
         piece = slice(start, start + chunk)
-        part = Loss(
-            *checkpoint(
-                of,
-                states[piece],
-                weight,
-                ids[piece],
-                use_reentrant=False,
-                preserve_rng_state=False,
-            )
+        part = checkpoint(
+            of,
+            states[piece],
+            weight,
+            ids[piece],
+            use_reentrant=False,
+            preserve_rng_state=False,
         )
         total = part if total is None else total + part
     return total

@@ -53,8 +53,14 @@ def top_label_of(model, held_out) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(confidence, right, document), each (M,), of a model on an evaluation set.
 
     The document is the index of each position's in ``held_out.documents``: the unit
-    that :func:`calibration_interval` resamples.
+    that :func:`calibration_interval` resamples. Raises PretrainError for a set that
+    was not made from documents.
     """
+    if not held_out.origins:
+        raise PretrainError(
+            f"{type(held_out.objective).__name__} is not evaluated document by "
+            "document: call top_label on its logits and targets"
+        )
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -62,7 +68,7 @@ def top_label_of(model, held_out) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     try:
         for batch, origin in zip(held_out.batches, held_out.origins, strict=True):
             moved = batch.to(device)
-            hidden = model.hidden(moved.inputs, moved.attention, moved.positions)
+            hidden = held_out.objective.hidden(model, moved)  # (B,T,D)
             scored = batch.scored  # (B,T)
             logits = model.logits(hidden[scored.to(device)])  # (M,V)
             confidence, right = top_label(logits.cpu(), batch.targets[scored])
