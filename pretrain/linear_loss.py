@@ -50,8 +50,9 @@ def linear_cross_entropy(
 
     hidden (…, D), output weight (V, D), targets (…) with −100 where nothing is scored.
     Equal to ``cross_entropy(F.linear(hidden, weight), targets)``, gradients included;
-    second derivatives are not to be had. ``chunk``: logits of so many tokens at a time.
-    ``label_smoothing`` is PyTorch's convention, "all" of ``penalties``.
+    second derivatives are not to be had, and PyTorch's op allows one backward pass.
+    ``chunk``: logits of so many tokens at a time. ``label_smoothing`` is PyTorch's
+    convention, "all" of ``penalties``.
 
     Raises as :func:`pretrain.losses.cross_entropy` does.
     """

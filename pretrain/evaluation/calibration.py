@@ -10,7 +10,7 @@ gap, weighted by how many positions each bin holds. Bins are of equal width
 (@guo2017calibration) or of equal mass, which have no nearly empty ones.
 
 The error depends on the number of bins, and is not 0 for a calibrated model: chance
-alone opens gaps (about 0.03 with 1,000 positions in 15 bins). Compare it between models
+alone opens gaps (about 0.04 with 1,000 positions in 15 bins). Compare it between models
 on the same positions, with the same bins. It says nothing about the probabilities below
 the first: a cross-entropy judges all of them. @naeini2015obtaining
 """

@@ -10,11 +10,13 @@ from pretrain.errors import EmptyLossError, PretrainError
 from pretrain.evaluation.bootstrap import (
     Interval,
     bootstrap,
+    compare,
     difference,
     mean,
     ratio_of_sums,
+    score_interval,
 )
-from pretrain.evaluation.likelihood import ratio
+from pretrain.evaluation.likelihood import Score, ratio
 
 DRAWN = np.random.default_rng(1)
 NATS = DRAWN.gamma(2.0, 5.0, size=60)
@@ -78,6 +80,23 @@ def test_pairing_narrows_a_difference():
     assert paired.low > 0 and paired.high < 0.2, "0.1 is found"
     alone = bootstrap(mean, a)
     assert alone.high - alone.low > 20 * (paired.high - paired.low)
+
+
+def test_two_models_on_the_same_documents():
+    worse = Score(NATS + 0.1 * COUNTS, COUNTS)
+    better = Score(NATS, COUNTS)
+    gap = compare(worse, better)
+    # every document gives exactly 0.1, but for rounding
+    assert gap.value == pytest.approx(0.1) and gap.high - gap.low < 1e-12
+    same = bootstrap(
+        difference(ratio_of_sums), worse.nats, COUNTS, better.nats, COUNTS
+    )
+    assert gap.interval == pytest.approx(same.interval, rel=1e-9)
+    alone = score_interval(better)
+    assert alone.value == pytest.approx(better.mean)
+    assert alone.high - alone.low > 0.05
+    with pytest.raises(PretrainError, match="not scored on the same tokens"):
+        compare(worse, Score(NATS, COUNTS + 1))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -39,7 +39,8 @@ def test_a_calibrated_model_has_an_error_of_chance_alone(scheme):
         expected_calibration_error(*drawn(1000, seed=seed), scheme=scheme)
         for seed in range(20)
     ]
-    assert 0.015 < np.mean(small) < 0.05, "as the module says: about 0.03"
+    # 0.0397 over 200 seeds, each with a deviation of 0.008
+    assert 0.03 < np.mean(small) < 0.05, "as the module says: about 0.04"
 
 
 @pytest.mark.parametrize("scheme", ["width", "mass"])
