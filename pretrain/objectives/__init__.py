@@ -2,7 +2,22 @@
 
 from pretrain.objectives.base import Objective
 from pretrain.objectives.causal import Causal
+from pretrain.objectives.denoising import Denoising
+from pretrain.objectives.fill_in_the_middle import FillInTheMiddle
 from pretrain.objectives.masked import Masked
+from pretrain.objectives.mixture import MixtureOfDenoisers
+from pretrain.objectives.pairs import Pairs
 from pretrain.objectives.prefix import Prefix
+from pretrain.objectives.span import SpanCorruption
 
-__all__ = ["Causal", "Masked", "Objective", "Prefix"]
+__all__ = [
+    "Causal",
+    "Denoising",
+    "FillInTheMiddle",
+    "Masked",
+    "MixtureOfDenoisers",
+    "Objective",
+    "Pairs",
+    "Prefix",
+    "SpanCorruption",
+]
