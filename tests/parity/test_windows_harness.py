@@ -79,10 +79,10 @@ def test_context_and_continuation():
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(size=st.integers(0, 60), length=st.integers(1, 20), data=st.data())
 def test_the_rule_as_stated(size, length, data):
-    """The first predicts up to max_seq_len tokens from the prefix; each later one
+    """The first predicts up to max_seq_len tokens, with the prefix in front.
 
-    the next max_seq_len − context_len + 1 (or what is left), from the max_seq_len
-    tokens before the last of them.
+    Each later one predicts the next max_seq_len − context_len + 1 (or what is left),
+    from the max_seq_len tokens before the last of them.
     """
     context = data.draw(st.integers(1, length))
     tokens = list(range(size))
