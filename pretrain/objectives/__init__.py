@@ -2,6 +2,7 @@
 
 from pretrain.objectives.base import Objective
 from pretrain.objectives.causal import Causal
+from pretrain.objectives.chat import Chat
 from pretrain.objectives.denoising import Denoising
 from pretrain.objectives.fill_in_the_middle import FillInTheMiddle
 from pretrain.objectives.masked import Masked
@@ -12,6 +13,7 @@ from pretrain.objectives.span import SpanCorruption
 
 __all__ = [
     "Causal",
+    "Chat",
     "Denoising",
     "FillInTheMiddle",
     "Masked",
