@@ -1,15 +1,16 @@
 """Questions that the Microworld answers, made from its own tables.
 
-    The capital of Peru is …            Lima · Oslo · Cairo · Paris
-    2 + 3 =                             5 · 3 · 6 · 4
-    Tom gave Anna a red hat. …          Anna gave it to Leo. Now …
+    The capital of Peru is                                   Lima · Oslo · Rome · Paris
+    2 + 3 =                                                  5 · 3 · 6 · 4
+    Tom gave Anna a red hat. Anna gave it to Leo. Now        Leo · Tom · Anna · Ruth
 
-Every context begins a document of the language and every right choice continues it, so
+Every context begins a document of the language and the right choice continues it, so
 that what is measured is knowledge, not a new format; each wrong choice has probability
-zero there. Subjects differ in what they need: *facts* that training states often
-(capitals, continents), facts that it states but never asks for (held-out capitals),
-*rules* (sums, gender and order in French), and *reading* (who has it now, where is it,
-what is my name): there the answer is in the context alone.
+zero there. Subjects differ in what they need: *facts* that training states (capitals,
+continents) and asks for (asked capitals); *rules* (sums, the form of a color in
+French); and *reading* (owners, places, names), where the answer is in the context
+alone. The held-out capitals are asked for in a chat, where training only states them:
+they belong to the language ``world.chats(held_out=True)``.
 
 :func:`reading` asks who, where or what of a narrative that names one, with the span.
 """
@@ -84,19 +85,26 @@ Asked = Iterator[tuple[str, str, list[str]]]  # context, right choice, wrong one
 
 
 def _capitals(tables: _Tables) -> Asked:
-    yield from _of_countries(tables, False)
+    capitals = tables.column("country", "capital")
+    for country, capital in tables.pairs("country", "capital"):
+        wrong = [other for other in capitals if other != capital]
+        yield f"The capital of {country} is", capital, wrong
+
+
+def _asked(tables: _Tables) -> Asked:
+    yield from _in_a_chat(tables, held_out=False)
 
 
 def _held_out(tables: _Tables) -> Asked:
-    yield from _of_countries(tables, True)
+    yield from _in_a_chat(tables, held_out=True)
 
 
-def _of_countries(tables: _Tables, held_out: bool) -> Asked:
-    capitals = tables.column("country", "capital")
-    for country, capital in tables.pairs("country", "capital"):
+def _in_a_chat(tables: _Tables, held_out: bool) -> Asked:
+    for stated, capital, wrong in _capitals(tables):
+        country = stated.removeprefix("The capital of ").removesuffix(" is")
         if (country.lower() in tables.world.held_out) == held_out:
-            wrong = [c for c in capitals if c != capital]
-            yield f"The capital of {country} is", capital, wrong
+            context = f"User: Tell me the capital of {country}.\nAssistant: It is"
+            yield context, capital, wrong
 
 
 def _continents(tables: _Tables) -> Asked:
@@ -169,6 +177,7 @@ def _names(tables: _Tables) -> Asked:
 
 SUBJECTS: dict[str, Callable[[_Tables], Asked]] = {
     "capitals": _capitals,
+    "asked capitals": _asked,
     "held-out capitals": _held_out,
     "continents": _continents,
     "sums": _sums,
