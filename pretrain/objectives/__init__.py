@@ -4,6 +4,7 @@ from pretrain.objectives.base import Objective
 from pretrain.objectives.causal import Causal
 from pretrain.objectives.chat import Chat
 from pretrain.objectives.denoising import Denoising
+from pretrain.objectives.diffusion import MaskedDiffusion
 from pretrain.objectives.fill_in_the_middle import FillInTheMiddle
 from pretrain.objectives.masked import Masked
 from pretrain.objectives.mixture import MixtureOfDenoisers
@@ -17,6 +18,7 @@ __all__ = [
     "Denoising",
     "FillInTheMiddle",
     "Masked",
+    "MaskedDiffusion",
     "MixtureOfDenoisers",
     "Objective",
     "Pairs",
