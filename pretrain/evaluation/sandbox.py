@@ -175,7 +175,7 @@ def bubblewrap() -> str:
     warnings.warn(
         "bubblewrap does not work here, so programs can read your files and use the "
         "network: install it (bwrap), or run only programs that you trust",
-        stacklevel=4,
+        stacklevel=5,  # who called programs.run
     )
     return ""
 
