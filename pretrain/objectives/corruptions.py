@@ -8,7 +8,7 @@
     rotate     . It purred . The cat sat             where the document begins
 
 These are BART's (@lewis2020bart, section 2.2). Each takes a list of token ids and one
-uniform number in [0, 1) for each token (``infill``: two for each) and returns a new
+uniform number in [0, 1) for each token (``infill``: three for each) and returns a new
 list. Nothing here knows of special tokens but ``<mask>``, which they write.
 """
 
@@ -42,10 +42,11 @@ def infill(
 ) -> list[int]:
     """Spans of Poisson length become one ``blank`` each; a span of 0 inserts one.
 
-    lots: (2, n) uniform numbers. Lengths are drawn until they add up to
-    ``round(rate · n)`` tokens, at least one, and the last is cut to fit, as in BART's
-    code; after n draws it ends in any case. The spans then go anywhere between the
-    tokens that stay, all arrangements equally likely; two spans may be neighbors.
+    lots: (3, n) uniform numbers, n for lengths and 2n for places. Lengths are drawn
+    until they add up to ``round(rate · n)`` tokens, at least one, and the last is cut
+    to fit, as in BART's code; after n draws it ends in any case. The spans then go
+    anywhere between the tokens that stay, all arrangements equally likely; two spans
+    may be neighbors.
     """
     n = len(tokens)
     budget = max(1, round(rate * n))
@@ -55,9 +56,8 @@ def infill(
             break
         spans.append(min(poisson(float(u), mean), budget - sum(spans)))
     slots = n - sum(spans) + len(spans)  # what stays, and the spans
-    # The draws that lengths have not used, and the second row: never fewer than slots.
-    free = np.concatenate([lots[0, len(spans) :], lots[1]])
-    places = set(np.argsort(free[:slots], kind="stable")[: len(spans)].tolist())
+    order = np.argsort(lots[1:].reshape(-1)[:slots], kind="stable")
+    places = set(order[: len(spans)].tolist())
     lengths, found, at = iter(spans), [], 0
     for slot in range(slots):
         if slot in places:

@@ -38,7 +38,7 @@ class Denoising(Rewriting):
     A rate is rounded to a number of tokens, and to one at least.
     """
 
-    draws: ClassVar[int] = 6
+    draws: ClassVar[int] = 7
 
     infill: float = 0.3
     mean_span: float = 3.0
@@ -94,11 +94,11 @@ class Denoising(Rewriting):
         if self.delete:
             found = corruptions.delete(found, self.delete, lots[:, 2])
         if self.infill and found:
-            own = lots[: len(found), 3:5].T
+            own = lots[: len(found), 3:6].T
             found = corruptions.infill(found, self.infill, self.mean_span, own, blank)
         if self.mask:
             words = [i for i, token in enumerate(found) if token != blank]
-            hit = corruptions.choose(len(words), self.mask, lots[:, 5])
+            hit = corruptions.choose(len(words), self.mask, lots[:, 6])
             for i in np.array(words, dtype=int)[hit]:
                 found[i] = blank
         return found
