@@ -8,6 +8,7 @@ from pretrain.objectives.diffusion import MaskedDiffusion
 from pretrain.objectives.fill_in_the_middle import FillInTheMiddle
 from pretrain.objectives.masked import Masked
 from pretrain.objectives.mixture import MixtureOfDenoisers
+from pretrain.objectives.multi_token import MultiToken
 from pretrain.objectives.pairs import Pairs
 from pretrain.objectives.prefix import Prefix
 from pretrain.objectives.span import SpanCorruption
@@ -20,6 +21,7 @@ __all__ = [
     "Masked",
     "MaskedDiffusion",
     "MixtureOfDenoisers",
+    "MultiToken",
     "Objective",
     "Pairs",
     "Prefix",
