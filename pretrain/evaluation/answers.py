@@ -160,7 +160,8 @@ _BOXED = re.compile(r"\\f?boxed\s*\{")
 _UNITS = re.compile(r"(\d)\s*\\text\{[^{}]*\}$")
 _BARE_FRACTION = re.compile(r"\\frac\s*(\d)\s*(\d)")
 _SLASH = re.compile(r"(-?\d+)/(\d+)")
-_DROPPED = ("\\left", "\\right", "\\!", "\\$", "$", "\\%", "%", "^{\\circ}", "^\\circ")
+_SIZED = re.compile(r"\\(left|right)(?![A-Za-z])")  # not \leftarrow
+_DROPPED = ("\\!", "\\$", "$", "\\%", "%", "^{\\circ}", "^\\circ")
 
 
 def boxed(text: str) -> str | None:
@@ -190,7 +191,7 @@ def math_normalized(answer: str) -> str:
     become ``\frac{1}{2}``; .5 becomes 0.5, 1{,}000 becomes 1000; a final period goes.
     Formulas are not understood: x+1 and 1+x stay different, 0.5 and one half too.
     """
-    text = answer.strip().rstrip(".")
+    text = _SIZED.sub("", answer.strip().rstrip("."))
     for mark in _DROPPED:
         text = text.replace(mark, "")
     text = re.sub(r"\\([dt])frac", r"\\frac", text)

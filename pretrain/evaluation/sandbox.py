@@ -9,8 +9,8 @@ filter of system calls refuses it new processes. Without bubblewrap a warning sa
 then the limits are all there is (root is not bound by that on processes), and only
 programs that one would run anyway should be run.
 
-What comes back is whatever the program left behind: text that nothing is true of. The
-caller compares it with results that the program never saw.
+What comes back is whatever the program left behind, and may be anything. The caller
+compares it with results that the program never saw.
 
 Cost: some 0.1 s a run.
 """

@@ -174,7 +174,14 @@ def test_the_same_in_two_notations(a, b):
 
 
 @pytest.mark.parametrize(
-    "a, b", [("x+1", "1+x"), ("1", "-1"), ("1,2", "12"), ("0.5", "0.05"), ("ab", "ba")]
+    "a, b",
+    [
+        ("x+1", "1+x"),
+        ("1", "-1"),
+        ("1,2", "12"),
+        ("0.5", "0.05"),
+        (r"\leftarrow", "arrow"),
+    ],
 )
 def test_different(a, b):
     assert not math_correct(rf"\boxed{{{a}}}", rf"\boxed{{{b}}}")
