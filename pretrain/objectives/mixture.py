@@ -103,9 +103,13 @@ class MixtureOfDenoisers(Rewriting):
     def draw(self, lot: float) -> Denoiser:
         """The denoiser at a uniform number in [0, 1)."""
         weights = self.weights or (1.0,) * len(self.denoisers)
-        reach = np.cumsum(weights) / sum(weights)
-        last = int(np.flatnonzero(weights)[-1])  # rounding must not go past it
-        return self.denoisers[min(int((reach <= lot).sum()), last)]
+        point, reach = lot * sum(weights), 0.0
+        drawn = self.denoisers[0]
+        for denoiser, weight in zip(self.denoisers, weights, strict=True):
+            if weight and reach <= point:
+                drawn = denoiser
+            reach += weight
+        return drawn
 
     def rewrite(
         self, tokens: list[int], lots: np.ndarray, closed: bool, tokenizer: Tokenizer

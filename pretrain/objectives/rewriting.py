@@ -21,6 +21,7 @@ is a plain function of its tokens and their numbers: it depends on no neighbor.
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -208,14 +209,17 @@ def two_stacks(pairs: list[list[Pair]], doc: int, pad: int) -> PairBatch:
 def _rectangle(rows: list[list[list[int]]], fill: int) -> tuple[Tensor, Tensor, Tensor]:
     """Rows of documents to (B,T) values, document numbers and positions, padded."""
     length = max(sum(map(len, row)) for row in rows)
-    values = torch.full((len(rows), length), fill)
-    documents, positions = torch.full_like(values, PADDING), torch.zeros_like(values)
-    for i, row in enumerate(rows):
-        start = 0
-        for number, document in enumerate(row):
-            stop = start + len(document)
-            values[i, start:stop] = torch.tensor(document)
-            documents[i, start:stop] = number
-            positions[i, start:stop] = torch.arange(len(document))
-            start = stop
+    values, documents, positions = [], [], []
+    for row in rows:
+        sizes = [len(document) for document in row]
+        rest = length - sum(sizes)
+        values.append([*chain(*row), *[fill] * rest])
+        numbers = [[number] * size for number, size in enumerate(sizes)]
+        documents.append([*chain(*numbers), *[PADDING] * rest])
+        positions.append([*chain(*map(range, sizes)), *[0] * rest])
+    # By way of NumPy, which reads lists ten times as fast.
+    values, documents, positions = (
+        torch.from_numpy(np.array(part, dtype=np.int64))
+        for part in (values, documents, positions)
+    )
     return values, documents, positions

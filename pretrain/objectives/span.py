@@ -132,10 +132,10 @@ def noise_mask(
 ) -> np.ndarray:
     """(length,) True at the noise, from uniform numbers (length,). See the module."""
     noise, spans = counts(length, rate, mean_span)
-    hidden = segments(noise, spans, lots[:noise])
-    shown = segments(length - noise, spans, lots[noise:])
-    alternating = np.stack([shown, hidden], 1).reshape(-1)
-    return np.repeat(np.arange(2 * spans) % 2 == 1, alternating)
+    sizes = np.empty(2 * spans, dtype=int)
+    sizes[0::2] = segments(length - noise, spans, lots[noise:])
+    sizes[1::2] = segments(noise, spans, lots[:noise])
+    return np.repeat(np.arange(2 * spans) % 2 == 1, sizes)
 
 
 def segments(items: int, parts: int, lots: np.ndarray) -> np.ndarray:
@@ -143,9 +143,11 @@ def segments(items: int, parts: int, lots: np.ndarray) -> np.ndarray:
 
     Of the items but the first, the parts − 1 with the lowest numbers open a segment.
     """
-    opens = 1 + np.argsort(lots[1:items], kind="stable")[: parts - 1]
-    edges = np.concatenate([[0], np.sort(opens), [items]])
-    return np.diff(edges)
+    edges = np.empty(parts + 1, dtype=int)
+    opens = 1 + lots[1:items].argsort(kind="stable")[: parts - 1]
+    opens.sort()
+    edges[0], edges[1:-1], edges[-1] = 0, opens, items
+    return edges[1:] - edges[:-1]
 
 
 def cut_out(tokens: list[int], noise: np.ndarray, sentinels: Sequence[int]) -> Pair:
@@ -153,16 +155,16 @@ def cut_out(tokens: list[int], noise: np.ndarray, sentinels: Sequence[int]) -> P
 
     Raises PretrainError when there are fewer sentinels than spans plus one.
     """
-    source, answer, spans = [], [], 0
-    before = False
-    needed = int((np.diff(noise.astype(int), prepend=0) == 1).sum()) + 1
+    marks = noise.tolist()
+    needed = 1 + sum(b > a for a, b in zip([False, *marks], marks, strict=False))
     if needed > len(sentinels):
         raise PretrainError(
             f"a document of {len(tokens)} tokens needs {needed} sentinels and the "
             f"tokenizer has {len(sentinels)}: raise sentinels, or lower the rate or "
             "the rows' length"
         )
-    for token, hidden in zip(tokens, noise.tolist(), strict=True):
+    source, answer, spans, before = [], [], 0, False
+    for token, hidden in zip(tokens, marks, strict=True):
         if hidden and not before:
             source.append(sentinels[spans])
             answer.append(sentinels[spans])
