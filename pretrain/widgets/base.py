@@ -19,10 +19,14 @@ from html import escape
 from pathlib import Path
 
 import anywidget
+import tokenizers
 import traitlets
 
+from pretrain import tokens
 from pretrain.errors import PretrainError
 from pretrain.style import DARK, PALETTE
+
+_WORD = tokenizers.Regex(tokens._WORD)
 
 FOLDER = Path(__file__).parent
 KIT = (FOLDER / "kit.js").read_text("utf8")
@@ -103,6 +107,12 @@ def label(x: float, y: float, text: str, color: str = "ink", **more) -> str:
     extra = "".join(f' {key.replace("_", "-")}="{more[key]}"' for key in more)
     color = PALETTE[color]
     return f'<text x="{x:g}" y="{y:g}" fill="{color}"{extra}>{escape(text)}</text>'
+
+
+def words(text: str) -> list[str]:
+    """Cut a text into words and marks, as `tokens.words` and the kit's `words` do."""
+    cut = tokenizers.pre_tokenizers.Split(_WORD, "removed", invert=True)
+    return [word for word, _ in cut.pre_tokenize_str(text)]
 
 
 class Number(traitlets.Float):

@@ -18,12 +18,11 @@ import torch
 import traitlets
 from torch import Tensor
 
-from pretrain import tokens as _tokens
 from pretrain.batch import Rows
 from pretrain.objectives.masked import Masked
 from pretrain.random import Counter, Generator, uniform
 from pretrain.tokenizer import SPECIALS, Special
-from pretrain.widgets.base import Number, Widget, box, label, module, one_of, svg
+from pretrain.widgets.base import Number, Widget, box, label, module, one_of, svg, words
 
 PIECE = 4
 """Letters of a piece; a word of up to five stays whole."""
@@ -59,10 +58,7 @@ class TextTokenizer:
 
 def pieces(text: str, in_pieces: bool = False) -> list[str]:
     """Cut a text into words, as `tokens.words` does, or into pieces of words."""
-    cut = _tokens.tokenizers.pre_tokenizers.Split(
-        _tokens.tokenizers.Regex(_tokens._WORD), "removed", invert=True
-    )
-    found = [word for word, _ in cut.pre_tokenize_str(text)]
+    found = words(text)
     if not in_pieces:
         return found
     cuts = []
