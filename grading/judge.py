@@ -23,7 +23,7 @@ from grading.student import Function, Session, Stopped, StudentError
 
 FORMAT = 1
 SANDBOXES = 2  # how many may be lost before the rest is not run
-SKIPPED_CELLS = 3
+SKIPPED = 3  # statements that hang or crash and are left out
 
 
 def read_bundle(path: Path) -> dict:
@@ -86,20 +86,21 @@ class Court:
         return {"status": status, "notes": notes, "tests": results}
 
     def first_look(self, notes) -> dict:
-        """Load the definitions once; find the cells that hang or crash."""
+        """Load the definitions once; find the statements that hang or crash."""
         while True:
             session = None
             try:
                 session = self.session()
                 return self.load(session)
             except (Stopped, Lost) as error:
-                cell = session.cell if session else None
-                if isinstance(error, Lost) or type(cell) is not int:
+                place = session.place if session else None
+                known = isinstance(place, list) and all(type(i) is int for i in place)
+                if isinstance(error, Lost) or not known or len(place) != 2:
                     raise Stopped(str(error)) from None
-                if cell in self.skip or len(self.skip) >= SKIPPED_CELLS:
+                if place in self.skip or len(self.skip) >= SKIPPED:
                     raise Stopped(str(error)) from None
-                self.skip.append(cell)
-                notes.append(f"cell {cell + 1}: {error}")
+                self.skip.append(place)
+                notes.append(f"code cell {place[0] + 1}: {error}")
             finally:
                 self.end(session)
 
@@ -110,7 +111,9 @@ class Court:
             if self.lost >= SANDBOXES:
                 raise Stopped("not run: the submission has destroyed its sandbox twice")
             packages, preload = self.bundle["packages"], self.bundle["preload"]
+            started = time.monotonic()
             self.sandbox = Sandbox(self.limits, packages, preload)
+            self.deadline += time.monotonic() - started  # not the submission's time
         try:
             seed, objects = self.bundle["seed"], self.bundle["objects"]
             return Session(self.sandbox, self.deadline, seed, objects)
@@ -160,6 +163,8 @@ class Court:
         except (Stopped, Lost) as error:
             return 0.0, str(error)
         except StudentError as error:
+            if "NotImplementedError" in error.kinds:
+                return 0.0, f"{', '.join(sorted(needed))}: not written yet"
             return 0.0, str(error)
         except Exception as error:
             told = f"{type(error).__name__}: {str(error)[:200]}"

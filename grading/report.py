@@ -56,12 +56,13 @@ def scores(bundle: dict, result: dict) -> dict[str, float]:
 
 def reason(result: dict) -> str:
     """In one line why a row is as it is."""
-    told = list(result["notes"])
-    told += [
-        f"{t['question']}.{t['number']}: {t['message']}"
-        for t in result["tests"]
-        if t["message"] and t["message"] not in told
-    ]
+    messages = {}
+    for test in result["tests"]:
+        if test["message"] and test["message"] not in result["notes"]:
+            name = f"{test['question']}.{test['number']}"
+            messages.setdefault(test["message"], []).append(name)
+    told = [f"{', '.join(names)}: {text}" for text, names in messages.items()]
+    told = [*result["notes"], *told]
     return tidy("; ".join(told), 600)
 
 

@@ -41,21 +41,23 @@ class Session:
     def __init__(self, sandbox: Sandbox, deadline: float, seed=0, objects=()):
         self.sandbox, self.deadline, self.seed = sandbox, deadline, seed
         self.objects = set(objects)  # names whose results may stay in the sandbox
-        self.count, self.cell, self.data_only = 0, None, True
+        self.count, self.place, self.data_only = 0, None, True
         self.over = ""
         self.channel = sandbox.open()
 
     def load(self, cells, given, wanted, skip=()) -> dict:
         """Execute the definitions; returns the names found and notes. Raises Stopped
-        (`self.cell` is then the cell it happened in)."""
+        (`self.place` is then the cell and statement it happened in)."""
         order = {"cells": cells, "given": given, "wanted": wanted, "skip": list(skip)}
         self._send({"do": "load", "id": 0} | order, b"")
-        while True:
+        for _ in range(100_000):
             message, _ = self._receive()
-            if "cell" in message:
-                self.cell = message["cell"]
+            if "place" in message:
+                self.place = message["place"]
             elif message.get("id") == 0 and "found" in message:
                 break
+            elif message.get("id") == 0 and "error" in message:
+                raise Stopped(f"cannot be loaded: {str(message['error'])[:300]}")
             else:
                 raise Stopped("a forged or broken message came out of the submission")
         notes = [str(note)[:400] for note in _list(message.get("notes"))]

@@ -170,10 +170,10 @@ class Runner:
         notes = []
         for names in (self.given, self.names):  # a deleted import costs nothing
             run_cells(message["given"], names, [], None, [])
-        skip = message["skip"]
+        skip = [tuple(place) for place in message["skip"]]
 
-        def tell(cell):
-            wire.send(self.channel, {"cell": cell})
+        def tell(*place):
+            wire.send(self.channel, {"place": place})
 
         run_cells(message["cells"], self.names, notes, tell, message["wanted"], skip)
         found = [name for name in message["wanted"] if name in self.names]
@@ -247,31 +247,34 @@ def run_cells(cells, names, notes, tell, wanted, skip=()) -> None:
     library, flags, parsed = selection.Library(), 0, []
     for number, source in enumerate(cells):
         statements = []
-        if number in skip:
-            notes.append(f"cell {number + 1} was left out: it did not end, or ended "
-                         "the process")
-        else:
-            try:
+        try:
+            if tell:
+                tell(number, -1)
+            if (number, -1) not in skip:
                 statements = selection.parse(source)
-            except Exception as error:
-                notes.append(f"cell {number + 1} cannot be read: {describe(error)}")
+        except Exception as error:
+            notes.append(f"code cell {number + 1} cannot be read: {describe(error)}")
         parsed.append(selection.selected(statements, library))
     dropped = unwritten_copies(parsed, wanted, notes)
     for number, statements in enumerate(parsed):
-        if tell and statements:
-            tell(number)
-        for node in statements:
+        for index, node in enumerate(statements):
             if id(node) in dropped:
                 continue
+            if (number, index) in skip:
+                place = f"line {node.lineno} of code cell {number + 1}"
+                notes.append(f"{place} was left out")
+                continue
+            if tell:
+                tell(number, index)
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 flags |= 0x1000000  # annotations
             code = ast.Module([node], [])
             try:
-                place = f"cell {number + 1}"
+                place = f"code cell {number + 1}"
                 exec(compile(code, place, "exec", flags, dont_inherit=True), names)
             except BaseException as error:
                 if not (isinstance(error, NameError) and isinstance(node, ast.Assign)):
-                    notes.append(f"cell {number + 1}: {describe(error)}")
+                    notes.append(f"code cell {number + 1}: {describe(error)}")
                 # else it is made from something that only an experiment makes
 
 
@@ -314,7 +317,7 @@ def describe(error: BaseException) -> str:
     with contextlib.suppress(BaseException):
         text = str(error).strip().split("\n")[0][:300]
         frames = traceback.extract_tb(error.__traceback__)
-        inside = [f for f in frames if f.filename.startswith("cell ")]
+        inside = [f for f in frames if f.filename.startswith("code cell ")]
         place = f" ({inside[-1].filename}, line {inside[-1].lineno})" if inside else ""
         return f"{type(error).__name__[:60]}{': ' if text else ''}{text}{place}"
     return "an error that cannot be shown"

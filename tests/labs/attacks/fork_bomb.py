@@ -1,0 +1,13 @@
+# expect: 0; .
+import os
+
+
+def double(x):
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            pass
+
+
+mean = double

@@ -1,0 +1,17 @@
+"""The labs and the grader: what several test files build."""
+
+from pathlib import Path
+
+import pytest
+
+from grading.build import build
+from grading.judge import read_bundle
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The bundle of the tiny lab: proved, so the grader works at all."""
+    folder = build(HERE / "tiny.md", tmp_path_factory.mktemp("built"))
+    return read_bundle(folder / "tiny.bundle.json")
