@@ -83,10 +83,9 @@ def optimizers(
     ``kind`` "muon": Muon for matrices of the blocks and AdamW for embeddings, head and
     gains. "adamw": AdamW for all, with weight decay on the matrices.
     """
-    inner = {
-        n: p for n, p in model.named_parameters() if "blocks." in n and p.ndim == 2
-    }
-    outer = [p for n, p in model.named_parameters() if n not in inner]
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    inner = {n: p for n, p in trained.items() if "blocks." in n and p.ndim == 2}
+    outer = [p for n, p in trained.items() if n not in inner]
     adam = dict(lr=lr, betas=(0.9, 0.95), fused=outer[0].device.type in ("cpu", "cuda"))
     if kind == "muon":
         found = [

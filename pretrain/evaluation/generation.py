@@ -5,6 +5,7 @@ token, not the whole text again, and gives the same tokens as without the cache.
 ``fill_mask`` asks a masked model for the hidden tokens of one text, each by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,10 +74,12 @@ def generate(
     max_tokens: int = 64,
     cache: bool = True,
     two_way_prompt: bool = False,
+    stop: Sequence[int] = (),
 ) -> list[int]:
     """New token ids after ``<doc>`` and a prompt, up to the closing ``<doc>``.
 
-    The closing ``<doc>`` is not returned; ``<pad>`` and ``<mask>`` are never written.
+    The closing ``<doc>`` is not returned; other special tokens are never written,
+    except those in ``stop``, which end the text as ``<doc>`` does (a chat's ``<end>``).
     Writing stops at ``max_tokens`` or at the model's context. ``two_way_prompt`` is for
     a prefix LM: ``<doc>`` and the prompt are read from both sides. Raises PretrainError
     when sampling lacks a generator, or the prompt fills the context.
@@ -90,6 +93,7 @@ def generate(
         max_tokens=max_tokens,
         cache=cache,
         two_way_prompt=two_way_prompt,
+        stop=stop,
     )
     return written
 
@@ -105,6 +109,7 @@ def generate_batch(
     max_tokens: int = 64,
     cache: bool = True,
     two_way_prompt: bool = False,
+    stop: Sequence[int] = (),
 ) -> list[list[int]]:
     """:func:`generate` for many prompts; those of one length are written together.
 
@@ -126,6 +131,7 @@ def generate_batch(
     draws = None
     if sampling.temperature > 0:
         draws = uniform((len(prompts), max_tokens), generator)
+    ends = [tokenizer.special.doc, *stop]
     found: list[list[int]] = [[] for _ in prompts]
     for size in sorted(set(map(len, prompts))):
         places = [i for i, prompt in enumerate(prompts) if len(prompt) == size]
@@ -133,7 +139,9 @@ def generate_batch(
         lots = None if draws is None else draws[places]
         kept = Cache(model.config.depth, two_way_prompt) if cache else None
         seen = causal() | prefix(group.shape[1]) if two_way_prompt else causal()
-        rows = _write(model, group, tokenizer, sampling, lots, max_tokens, kept, seen)
+        rows = _write(
+            model, group, tokenizer, sampling, lots, max_tokens, kept, seen, ends
+        )
         for i, ids in zip(places, rows, strict=True):
             found[i] = ids
     return found
@@ -148,11 +156,12 @@ def _write(
     most: int,
     kept: Cache | None,
     seen: Pattern,
+    ends: list[int],
 ) -> list[list[int]]:
-    """Continue rows of one length (R,P); each ends before its closing ``<doc>``."""
+    """Continue rows of one length (R,P); each ends before the first of ``ends``."""
     special = tokenizer.special
     device = next(model.parameters()).device
-    barred = [i for i in special.ids if i != special.doc]
+    barred = [i for i in special.ids if i not in ends]
     start = text.shape[1]
     ended = torch.zeros(len(text), dtype=torch.bool)
     for step in range(min(most, model.config.context - start)):
@@ -168,7 +177,7 @@ def _write(
             reach = p.double().cumsum(-1)
             point = draws[:, step, None] * reach[:, -1:]
             chosen = (reach <= point).sum(-1).clamp(max=p.shape[-1] - 1)
-        ended |= chosen == special.doc
+        ended |= torch.isin(chosen, torch.tensor(ends))
         if ended.all():
             break
         text = torch.cat([text, chosen.masked_fill(ended, special.doc)[:, None]], 1)

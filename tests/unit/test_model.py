@@ -212,6 +212,8 @@ def test_generation_stops_at_doc_bars_other_specials_and_keeps_to_its_limits():
     loud[10] = 5.0
     assert generate(Answers(loud), [], WORDS, cache=False, max_tokens=3) == [10] * 3
     assert generate(Answers(loud), [4, 5], WORDS, cache=False) == [10] * 5
+    pad = WORDS.special.pad  # a special token that ends the text where it is asked to
+    assert generate(Answers(loud), [4], WORDS, cache=False, stop=[pad]) == []
 
 
 def test_samples_follow_the_distribution():
