@@ -17,7 +17,8 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from pretrain.errors import EmptyCorpusError, PretrainError
-from pretrain.tokenizer import SPECIALS, Special, Tokenizer, checked, with_extras
+from pretrain.extra_tokens import with_extras
+from pretrain.tokenizer import SPECIALS, Special, Tokenizer, checked
 
 __all__ = [
     "SPECIALS",
