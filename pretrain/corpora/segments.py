@@ -75,12 +75,16 @@ def segments(
     seed: int,
     longest: int,
     kinds: Iterable[str] | None = None,
+    opening: bool = True,
 ) -> Iterator[Segments]:
     """One pair of neighboring segments a document, of ``longest`` tokens each at most.
 
     A segment that is longer loses its far end, so that the two still meet at the cut.
-    ``kinds`` keeps documents of these kinds only. Documents of one sentence are left
-    out. Raises EmptyCorpusError when 10,000 documents, or a whole split, have no pair.
+    ``kinds`` keeps documents of these kinds only. Without ``opening`` each document's
+    first sentence is passed over. Documents of one sentence are left out.
+
+    Raises EmptyCorpusError when 10,000 documents, or a whole split, have no pair,
+    PretrainError when ``longest`` is below 1.
     """
     if longest < 1:
         raise PretrainError(
@@ -93,7 +97,7 @@ def segments(
     for document in documents(corpus, split, seed):
         parts = []
         if kinds is None or document.kind in kinds:
-            parts = sentences(document, corpus.tokenizer)
+            parts = sentences(document, corpus.tokenizer)[0 if opening else 1 :]
         if len(parts) < 2:
             barren += 1
             if barren >= PATIENCE:

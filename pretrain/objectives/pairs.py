@@ -24,7 +24,7 @@ order); RoBERTa's comparison changed the length of the text as well (@liu2019rob
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -74,6 +74,8 @@ class Pairs(Objective):
     same_kind: couple documents of one kind, so that the topic tells less.
     kinds: read documents of these kinds only.
     pair_weight: the pair loss is multiplied by it; 0 keeps the data and drops the loss.
+    opening: False passes over the first sentence of each document. A first sentence
+        introduces ("Mira has a cat") and so gives the order away by itself.
 
     A model for it has ``hidden(inputs, attention, positions, segments)``, ``logits``
     and ``pair_logits``, as ``heads.PairModel`` has.
@@ -87,6 +89,7 @@ class Pairs(Objective):
     same_kind: bool = False
     kinds: tuple[str, ...] | None = None
     pair_weight: float = 1.0
+    opening: bool = True
 
     def __post_init__(self) -> None:
         if self.kind not in ("nsp", "sop", None):
@@ -115,7 +118,8 @@ class Pairs(Objective):
 
         Each segment has (length − 3) // 2 tokens at most. ``packing`` is not used.
         """
-        found = segments(corpus, split, seed, (length - 3) // 2, self.kinds)
+        half = (length - 3) // 2
+        found = segments(corpus, split, seed, half, self.kinds, self.opening)
         return pieces(found, rows, self.same_kind, skip)
 
     def __call__(
@@ -167,8 +171,7 @@ class Pairs(Objective):
 
     def for_evaluation(self) -> "Pairs":
         """The same pairs, masked as every masked model is scored."""
-        masked = self.masked and self.masked.for_evaluation()
-        return Pairs(self.kind, masked, self.same_kind, self.kinds, self.pair_weight)
+        return replace(self, masked=self.masked and self.masked.for_evaluation())
 
     def loss(self, model, batch: PairBatch) -> Loss:
         """Σ weighted losses over count; the parts are ``mlm`` and ``pairs``."""

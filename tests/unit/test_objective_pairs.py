@@ -83,6 +83,20 @@ def test_long_segments_meet_at_the_cut(drawn, world):
         assert cut.first == long.first[-5:] and cut.second == long.second[:5]
 
 
+def test_without_its_opening_a_document_begins_at_its_second_sentence(world):
+    source = world.traces(Random("train 0"))
+    made = (world.describe(trace, scored=False) for trace in source)
+    long = [d for d in islice(made, 200) if len(d.labels["sentences"]) > 2]
+    cut = islice(segments(world, "train", 0, 100, opening=False), len(long))
+    for document, both in zip(long, cut, strict=True):
+        second = document.labels["sentences"][1][0]
+        assert both.first + both.second == document.tokens[second:]
+    objective = Pairs("sop", opening=False)
+    piece = next(objective.read(world, "train", 0, rows=4, length=203))
+    again = islice(segments(world, "train", 0, 100, opening=False), 8)
+    assert set(piece) <= set(again)
+
+
 def test_plain_text_is_cut_after_marks_and_loses_nothing():
     text = "Was it late? It was 3.5 hours late! So we went home."
     bytewise = tokens.byte_bpe([text], 300)
