@@ -26,6 +26,9 @@ TEST_READY := .venv/.test-$(shell cat $(TEST_FILES) | cksum | cut -d ' ' -f 1)
 
 BUILD := $(BIN)/jupyter-book build .
 LINT := $(BIN)/ruff check . && $(BIN)/codespell $$(git ls-files '*.md' '*.py' '*.cff')
+# One test process a core, each on one thread.
+PYTEST := PRETRAIN_BUDGET=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+  -n auto --dist loadgroup --no-loadscope-reorder
 NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
   "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + \
   ": choose another with make PYTHON=...")
@@ -40,11 +43,11 @@ book: $(BOOK_READY)
 
 test: $(TEST_READY)
 	@$(LINT)
-	@PRETRAIN_BUDGET=smoke $(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: $(TEST_READY)
 	@$(LINT)
-	@PRETRAIN_BUDGET=smoke $(BIN)/python -m pytest -m "slow or not slow"
+	@$(PYTEST) -m "slow or not slow"
 
 page: $(BOOK_READY)
 	@test -f "$(P)" || { echo "Say which page: make page P=chapters/....md"; exit 2; }

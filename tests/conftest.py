@@ -13,8 +13,23 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+BUILDERS = ("smoke_book", "widget_site")  # the slow fixtures
+
 ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ["widget_site"]
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Keep a file's tests, and those that share a slow build, in one process.
+
+    The builds begin first, so that none of them is waited for at the end.
+    """
+    groups = {}
+    for item in items:
+        names = [name for name in BUILDERS if name in item.fixturenames]
+        groups[item] = names[0] if names else item.path.name
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: groups[item] not in BUILDERS)
 
 
 @pytest.fixture(scope="session")
