@@ -13,7 +13,8 @@ The noise is drawn as T5's code does it (``random_spans_noise_mask``): the numbe
 noise tokens and of spans come from rounding and are not random; the noise tokens and
 the others are each cut into that many segments, all cuts equally likely; segments
 alternate, others first. So the first token of a document is never noise and its last
-one always is, and only the lengths are random.
+one always is, and only the lengths are random: a model so trained has never read a
+source that goes on after its last sentinel.
 """
 
 import math

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pretrain import tokens
-from pretrain.attention import causal, full, prefix, same_document
+from pretrain.attention import (
+    attend,
+    block_mask,
+    causal,
+    full,
+    prefix,
+    same_document,
+)
 from pretrain.batch import PADDING
 from pretrain.corpora.microworld import Microworld
 from pretrain.errors import PretrainError
@@ -182,6 +189,24 @@ def test_micro_batches_keep_their_prefixes():
     # sums of some twenty losses near 5 nats, in float32
     total = sum(p.sum for p in parts)
     torch.testing.assert_close(total, whole.sum, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_flex_attention_follows_the_packed_prefixes():
+    """The kernel of long rows on a GPU, in its CPU form: two rows of several prefixes.
+
+    Values near 1, summed in another order in float32.
+    """
+    texts = [[*range(4, 4 + n)] for n in (30, 17, 40, 25, 33, 44, 20)]
+    batch = Prefix()(rows_of(texts, 128), WORDS, generator())
+    assert len(batch.inputs) == 2 and "prefix" in batch.attention.name
+    q, k, v = torch.randn(3, 2, 2, 128, 16, generator=generator())
+    blocks = block_mask(batch.attention, 128, "cpu")
+    found = attend(q, k, v, batch.attention, blocks)
+    expected = attend(q, k, v, batch.attention)
+    torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
+    causal_only = attend(q, k, v, Causal()(rows_of(texts, 128)).attention)
+    assert (expected - causal_only).abs().max() > 0.1
 
 
 # -- writing --------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pretrain import tokens
-from pretrain.attention import same_document
+from pretrain.attention import causal, same_document
 from pretrain.batch import PADDING
 from pretrain.corpora.extended import WithTokens
 from pretrain.corpora.microworld import Microworld
@@ -27,6 +27,7 @@ from pretrain.evaluation.likelihood import evaluation_set
 from pretrain.losses import IGNORE
 from pretrain.model import ModelConfig, Transformer, redraw
 from pretrain.objectives import Masked, SpanCorruption
+from pretrain.objectives.rewriting import one_stack, two_stacks
 from pretrain.objectives.span import (
     counts,
     cut_out,
@@ -282,6 +283,43 @@ def test_one_stack_does_not_leak_and_the_test_fails_without_the_mask():
     seen = pattern.mask(batch.inputs.shape[1])[0]
     for t in batch.scored[0].nonzero()[:, 0].tolist():
         assert not seen[t, t + 1 :].any(), "a scored position sees nothing to its right"
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("form", ["one-stack", "encoder-decoder"])
+def test_packed_documents_lose_as_they_do_alone(form):
+    """A row of three documents has the losses of three rows; so do micro-batches.
+
+    float32 sums over rows of other lengths: 1e-4 relative.
+    """
+    texts = [[*range(4, 12)], [*range(9, 15)], [*range(20, 33)]]
+    objective = SpanCorruption(form=form)
+    sizes = dict(width=32, depth=2, heads=2, context=64)
+    kind = ModelConfig if form == "one-stack" else EncoderDecoderConfig
+    model = redraw(kind(WORDS.vocab_size, **sizes).build()).eval()
+    lots = np.random.default_rng(0).random((40, 1))
+    pairs, at = [], 0
+    for text in texts:
+        own = lots[at : at + len(text)]
+        pairs.append(objective.rewrite(text, own, True, WORDS))
+        at += len(text)
+    join = one_stack if form == "one-stack" else two_stacks
+    packed = objective.loss(model, join([pairs], DOC, PAD))
+    alone = join([[pair] for pair in pairs], DOC, PAD)
+    whole = objective.loss(model, alone)
+    parts = [objective.loss(model, part) for part in alone.split(2)]
+    assert packed.count == whole.count == sum(part.count for part in parts)
+    torch.testing.assert_close(packed.sum, whole.sum, rtol=1e-4, atol=0)
+    torch.testing.assert_close(sum(p.sum for p in parts), whole.sum, rtol=1e-4, atol=0)
+    # Without document numbers they see each other, and the loss is another.
+    loose = replace(
+        join([pairs], DOC, PAD), attention=causal(),
+        documents=torch.zeros_like(join([pairs], DOC, PAD).documents),
+    )  # fmt: skip
+    if form == "encoder-decoder":
+        everything = torch.zeros_like(loose.source_documents)
+        loose = replace(loose, source_documents=everything)
+    assert abs(objective.loss(model, loose).sum - packed.sum) > 0.1
 
 
 # -- training, and what is refused ----------------------------------------------------
