@@ -52,6 +52,7 @@ const pretrainWidgets = (() => {
   }
 
   function widget(name) {
+    if (!makers.has(name)) throw new Error("its script did not load");
     if (!made.has(name)) made.set(name, makers.get(name)());
     return made.get(name);
   }

@@ -19,6 +19,7 @@ def demo():
         MaskingExplorer(),
         MaskingExplorer(how="exact", rate=0.3, in_pieces=True, whole_words=True),
         MaskingExplorer(text=""),
+        MaskingExplorer(text="word " * 10_000),  # its state gets a file of its own
     ]
 
 
