@@ -21,10 +21,19 @@ from statistics import NormalDist
 
 import numpy as np
 
-LEVEL = 0.025  # chance of a false spike in a whole curve of normal noise
+LEVEL = 0.02  # chance of a false spike in a whole curve of normal noise
 SMALLEST = 0.005  # noise below 0.5 % of the loss counts as 0.5 %
 TAIL = 4.5  # how fast the bar rises with the weight of the tails
 ROBUST = 1.4826  # median distance of normal draws, in standard deviations: 1 / this
+
+
+def median(values: np.ndarray) -> float:
+    """``np.median`` of finite values (n,), bit for bit, without its checks: faster."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return np.partition(values, middle)[middle]
+    ordered = np.partition(values, (middle - 1, middle))
+    return (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def half_window(n: int) -> int:
@@ -49,7 +58,7 @@ def baseline(y: np.ndarray, clean: np.ndarray, half: int) -> np.ndarray:
         reach = min(half, i, n - 1 - i)
         near = slice(i - reach, i + reach + 1)
         kept = y[near][clean[near]]
-        middle[k] = np.median(kept if len(kept) else y[near])
+        middle[k] = median(kept if len(kept) else y[near])
     base = np.interp(np.arange(n), where, middle)
     # The last steps: a line through the medians of the outer thirds of the last window.
     first = max(0, n - 2 * half)
@@ -74,7 +83,7 @@ def noise(residual: np.ndarray, clean: np.ndarray, half: int) -> np.ndarray:
     for k, i in enumerate(where):
         near = slice(max(0, i - 6 * half), i + 6 * half + 1)
         kept = size[near][clean[near]]
-        scale[k] = np.median(kept if len(kept) else size[near])
+        scale[k] = median(kept if len(kept) else size[near])
     return np.maximum(ROBUST * np.interp(np.arange(n), where, scale), SMALLEST)
 
 
