@@ -82,7 +82,7 @@ def group(handed: list[Handed]) -> list[Submission]:
         top, _, rest = name.partition("/")
         if file in metadata or (metadata and not rest):
             continue
-        student, aliases = _student(top, bool(rest), names)
+        student, aliases = _student(top, "/" in name, names)
         entry = found.setdefault(student, Submission(student))
         entry.aliases |= aliases
         if file.name.endswith("/"):

@@ -34,8 +34,6 @@ import wire  # noqa: E402
 def main() -> None:
     settings = json.loads(sys.argv[1])
     control = socket.socket(fileno=os.dup(0))
-    if settings["user"]:
-        confine.drop(settings["user"])
     sys.path += settings["path"]
     sys.meta_path.insert(0, Display())
     import torch
@@ -46,6 +44,8 @@ def main() -> None:
     for name in settings["preload"]:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    if settings["user"]:  # none but the lab's libraries has run until here
+        confine.drop(settings["user"])
     if not settings["alone"]:
         confine.prctl(confine.SUBREAPER, 1)
     confine.limit(**settings["limits"])
