@@ -239,6 +239,21 @@ def test_two_widgets_do_not_disturb_each_other(open_page):
     assert other.inner_text() == before
 
 
+def test_it_follows_what_python_sets(open_page):
+    """In a notebook the kernel sets a trait: the controls and the tokens follow."""
+    page = open_page("masking")
+    page.evaluate(
+        """() => {
+          pretrainWidgets.model("w0").set("rate", 0.5);
+          pretrainWidgets.model("w0").set("how", "exact");
+        }"""
+    )
+    assert shown(page) == wanted(rate=0.5, how="exact")
+    first = page.locator(".pw").first
+    assert first.get_by_role("slider", name="Masking rate").input_value() == "0.5"
+    assert first.get_by_role("radio", name="exact count").is_checked()
+
+
 def test_a_screen_reader_is_told_what_a_change_did(open_page):
     page = open_page("masking")
     status = page.get_by_role("status").first
