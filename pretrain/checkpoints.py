@@ -1,30 +1,34 @@
 """Checkpoints: weights and optimizer state in safetensors, the rest in JSON beside it.
 
     checkpoint.safetensors   model.* and optimizer.* tensors
-    checkpoint.json          step, configuration, tokenizer name
+    checkpoint.json          step, configuration and its classes, the run's header
 
-Nothing is unpickled. Both files are written under another name first and renamed when
-they are whole, tensors first: a kill at any moment leaves the last good checkpoint.
+Nothing is unpickled. A configuration is rebuilt from its fields by a class of this
+package, whichever is named, so that every kind of model comes back. Both files are
+written under another name first and renamed when they are whole, tensors first: a kill
+at any moment leaves the last good checkpoint.
 """
 
+import importlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from pretrain.errors import CheckpointError
-from pretrain.model import ModelConfig, Transformer
+from pretrain.model import ModelConfig
 
 FORMAT = "pretrain-checkpoint-1"
+PACKAGE = "pretrain."
 
 
 def save(
     folder: str | Path,
-    model: Transformer,
+    model: nn.Module,
     optimizers: list[torch.optim.Optimizer] = (),
     **state,
 ) -> Path:
@@ -35,7 +39,13 @@ def save(
     folder = Path(folder)
     tensors = {f"model.{n}": p for n, p in model.state_dict().items()}
     tensors |= _optimizer_tensors(model, optimizers)
-    about = {"format": FORMAT, "model": asdict(model.config), **state}
+    about = {
+        "format": FORMAT,
+        "model": asdict(model.config),
+        "classes": classes(model.config),
+        "module": _name(type(model)),
+        **state,
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         meta = {"format": FORMAT, "step": str(state.get("step", ""))}
@@ -89,23 +99,88 @@ def as_json(value: dict) -> dict:
     return json.loads(json.dumps(value))
 
 
-def load_model(folder: str | Path) -> Transformer:
-    """The model of a checkpoint, built from its own configuration."""
+def classes(config) -> dict[str, str]:
+    """The class of a configuration, under "", and of each one inside it, by field.
+
+        {"": "pretrain.heads.PairConfig", "trunk": "pretrain.model.ModelConfig"}
+    """
+    found = {"": _name(type(config))}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            for path, name in classes(value).items():
+                found[f"{field.name}.{path}".rstrip(".")] = name
+    return found
+
+
+def rebuild(values: dict, named: dict[str, str] | None = None):
+    """A configuration from ``asdict(config)`` and ``classes(config)``.
+
+    Without ``named``, as in checkpoints that hold none, it is a ``ModelConfig``.
+
+    Raises CheckpointError for a class that is not this package's, TypeError for fields
+    that the class does not have.
+    """
+    named = named or {"": _name(ModelConfig)}
+    made = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and key in named:
+            inside = {
+                path.removeprefix(key).removeprefix("."): name
+                for path, name in named.items()
+                if path == key or path.startswith(f"{key}.")
+            }
+            value = rebuild(value, inside)
+        made[key] = tuple(value) if isinstance(value, list) else value
+    return _find(named[""], "build")(**made)
+
+
+def load_model(folder: str | Path) -> nn.Module:
+    """The model of a checkpoint, of whichever kind, built from its own configuration.
+
+    Raises CheckpointError when there is none, when it is damaged, and when its classes
+    are unknown or not this package's.
+    """
     about, tensors = read(folder)
     try:
-        config = ModelConfig(**about["model"])
-    except (KeyError, TypeError) as error:
+        config = rebuild(about["model"], about.get("classes"))
+        model = config.build()
+        module = about.get("module") or _name(type(model))
+        if module != _name(type(model)):  # a wrapper, such as WithReference
+            model = _find(module, "forward")(model)
+    except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"the checkpoint in {folder} describes a model that this version does not "
             f"know ({error}): use the version that wrote it"
         ) from error
-    model = Transformer(config)
     load_into(model, tensors, folder)
     return model
 
 
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _find(name: str, method: str) -> type:
+    """The class of that name, if it is one of this package and has the method."""
+    module, _, last = str(name).rpartition(".")
+    kind = None
+    if module.startswith(PACKAGE):
+        try:
+            kind = getattr(importlib.import_module(module), last, None)
+        except ImportError:
+            kind = None
+    known = isinstance(kind, type) and kind.__module__ == module
+    if not (known and hasattr(kind, method)):
+        raise CheckpointError(
+            f"the checkpoint is of a {name}, which is no model class of this package: "
+            "build the model yourself and use load_into()"
+        )
+    return kind
+
+
 def load_into(
-    model: Transformer,
+    model: nn.Module,
     tensors: dict[str, Tensor],
     folder: str | Path,
     optimizers: list[torch.optim.Optimizer] = (),

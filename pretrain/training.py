@@ -240,6 +240,7 @@ def _header(model, objective, corpus, budget, seed, device, name) -> dict:
         "objective": {"kind": type(objective).__name__, **asdict(objective)},
         "corpus": corpus.name,
         "model": asdict(model.config),
+        "classes": checkpoints.classes(model.config),
         "parameters": model.parameter_count,
         "budget": asdict(budget),
         "seed": seed,
