@@ -36,7 +36,8 @@ def table(rows: list[list]) -> str:
 def safe(value) -> str:
     """A value as a text that no spreadsheet runs."""
     text = f"{value:g}" if isinstance(value, float) else tidy(value, 1000)
-    return f"'{text}" if text[:1] in "=+-@" and text[1:2] not in "0123456789." else text
+    formula = text[:1] in tuple("=+-@") and not re.fullmatch(r"[+-]?[\d.]+", text)
+    return f"'{text}" if formula else text
 
 
 def questions(bundle: dict) -> dict[str, float]:
