@@ -238,6 +238,7 @@ def _header(model, objective, corpus, budget, seed, device, name) -> dict:
     return {
         "name": name,
         "objective": {"kind": type(objective).__name__, **asdict(objective)},
+        "objective_class": type(objective).__name__,  # kind may be a field of its own
         "corpus": corpus.name,
         "model": asdict(model.config),
         "classes": checkpoints.classes(model.config),
