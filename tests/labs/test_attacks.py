@@ -30,7 +30,7 @@ def expected_of(path: Path) -> tuple[float, str]:
 
 
 @pytest.fixture(scope="module")
-def batch(tiny, tmp_path_factory, root):
+def batch(tiny, tmp_path_factory, root, bubblewrap):
     """Rows by student, the folder of the output, and what is expected of wrecks."""
     place = tmp_path_factory.mktemp("attacks")
     (place / "in").mkdir()
@@ -41,7 +41,7 @@ def batch(tiny, tmp_path_factory, root):
 
 
 @pytest.fixture(scope="module")
-def long_batch(tiny, tmp_path_factory, root):
+def long_batch(tiny, tmp_path_factory, root, bubblewrap):
     place = tmp_path_factory.mktemp("attacks")
     (place / "in").mkdir()
     return graded(tiny, LONG, place, root)

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -131,6 +133,21 @@ def test_gradescope_gets_its_json(tiny, tmp_path):
     ]
 
 
+def test_the_zip_for_gradescope_is_complete(built, tmp_path):
+    """Unpacked somewhere else, it grades with nothing but its own files."""
+    with zipfile.ZipFile(built / "tiny.gradescope.zip") as archive:
+        archive.extractall(tmp_path / "source")
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "lab.py").write_text(hostile.RIGHT)
+    run = (tmp_path / "source" / "run_autograder").read_text()
+    assert "python3 -m grading gradescope bundle.json" in run
+    command = [sys.executable, "-m", "grading", "gradescope", "bundle.json"]
+    command += ["../submission", "../results.json"]
+    subprocess.run(command, cwd=tmp_path / "source", check=True)
+    told = json.loads((tmp_path / "results.json").read_text())
+    assert told["score"] == 6
+
+
 def test_names_are_safe_as_files_and_in_tables():
     names = ["../../etc", "a/b", "a_b", "ä", "A" * 300, "x", "..", " "]
     files = [report.file_name(name) for name in names]
@@ -202,10 +219,10 @@ def test_a_wrong_lab_is_not_built(tmp_path):
     ("old", "new", "told"),
     [
         (":question: 2\n", "", "needs a question"),
-        ("[hidden]\n:question: 2", "[hiden]\n:question: 2", "hiden; the tags are"),
+        ("[hidden]\n:question: 2", "[unseen]\n:question: 2", "unseen; the tags are"),
         ('"tags": ["rubric"]', '"tags": ["answer"]', "has no rubric"),
         ("[solution]", "[experiment]", "no cell has the tag solution"),
-        ("  title:", "  titel:", "needs lab: with name and title"),
+        ("  title:", "  heading:", "needs lab: with name and title"),
         ("def double(x):", "def double(x:", "cell 3"),
     ],
 )
