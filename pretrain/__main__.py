@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
             width=asked.width,
             depth=asked.depth,
             heads=asked.heads,
-            context=max(512, chosen.length),
+            length=chosen.length,
         )
         run = fit(
             config,

@@ -40,6 +40,7 @@ from pretrain.objectives import (
     SpanCorruption,
 )
 from pretrain.objectives.regularized import Regularized
+from pretrain.objectives.rewriting import Rewriting
 
 CORPORA = ("microworld", "hmm", "python-docs", "shapes")
 REGULARIZERS = ("smoothing", "z", "chunk")
@@ -161,9 +162,17 @@ def choose(name: str, options: dict[str, Any]) -> Objective:
     return Regularized(made, **further) if further else made
 
 
-def configure(name: str, objective: Objective, options: dict[str, Any], **sizes):
-    """A configuration of the model that the objective trains, of these sizes."""
+def configure(
+    name: str, objective: Objective, options: dict[str, Any], length: int, **sizes
+):
+    """A configuration of the model that the objective trains on rows of ``length``.
+
+    Where an answer follows the row in the same row, the context is three times as long:
+    as many tokens again, and marks around each span.
+    """
     chosen = CHOICES[name]
+    longest = 3 * length if isinstance(objective, Rewriting) else length
+    sizes["context"] = max(512, longest)
     build = chosen.build
     if getattr(objective, "form", None) == "encoder-decoder":
         build = _two_stacks

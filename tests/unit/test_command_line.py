@@ -66,6 +66,12 @@ def test_two_stacks(name, tmp_path, capsys):
     assert isinstance(checkpoints.load_model(out), EncoderDecoder)
 
 
+def test_long_rows_and_their_answers_fit_the_model(capsys):
+    size = "--rows 1 --length 400 --width 8 --depth 1 --heads 1".split()
+    size += ["--packing", "concat", "--objective", "denoising", "--delete", "0.05"]
+    assert main(size) == 0, capsys.readouterr().err
+
+
 def test_options_reach_the_objective():
     made = choose("span", {"rate": 0.3, "mean_span": 5.0, "sentinels": 9})
     assert made == SpanCorruption(0.3, 5.0, 9)
