@@ -144,6 +144,8 @@ class Sandbox:
             "preload": list(preload),
             "limits": limits.of_process(),
         }
+        if kind == "none" and not user:  # then all processes of this user count
+            settings["limits"]["processes"] += _tasks_of(os.getuid())
         command = [*_prefix(kind, folders), sys.executable, "-P", "-s"]
         command += [f"{inside}/worker.py", json.dumps(settings)]
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
@@ -231,6 +233,16 @@ class Sandbox:
 def _countdown(seconds: float):
     end = time.monotonic() + seconds
     return lambda: end - time.monotonic()
+
+
+def _tasks_of(user: int) -> int:
+    """Processes and threads of a user."""
+    count = 0
+    for entry in os.scandir("/proc") if os.path.isdir("/proc") else []:
+        with suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == user:
+                count += len(os.listdir(f"{entry.path}/task"))
+    return count
 
 
 def _folder_of(name: str) -> Path:

@@ -133,6 +133,8 @@ def _end(runner: int, alone: bool) -> int:
         status = 0
     with contextlib.suppress(OSError):
         os.waitpid(runner, 0)
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass  # what was left to this process when its parent died
     return status
 
 

@@ -21,7 +21,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bubblewrap():
-    """Skip where bubblewrap is missing or forbidden; in CI, where it must work, fail."""
+    """Skip where bubblewrap is missing or forbidden; in CI it must work."""
     if confinement() != "bwrap":
         reason = "bubblewrap does not work on this machine"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)

@@ -91,7 +91,7 @@ def write(folder: Path, secret: Path) -> dict[str, tuple[float, str, str]]:
             'def double(x):\n    raise ValueError("=cmd|A1, <script>, [x](y)")\n',
             0,
             "graded",
-            "double",
+            "ValueError: =cmd",
         ),
     }  # fmt: skip
     expected = {}

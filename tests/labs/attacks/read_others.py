@@ -1,5 +1,6 @@
 # expect: 0; nothing to see
 import os
+import sys
 
 
 def double(x):
@@ -9,7 +10,8 @@ def double(x):
             seen += [f"{folder}/{name}" for name in os.listdir(folder)]
         except OSError:
             pass
-    shown = [s for s in seen if not s.endswith((".pyenv", "ld.so.cache", "main"))]
+    python = [sys.prefix, sys.base_prefix, "/etc/ld.so.cache"]  # these must be there
+    shown = [s for s in seen if not any(p.startswith(s) for p in python)]
     raise ValueError(f"LEAK {shown}" if shown else "nothing to see")
 
 
