@@ -79,6 +79,15 @@ def test_options_reach_the_objective():
     assert made == Regularized(Masked(0.4), smoothing=0.1)
 
 
+def test_help_names_every_objective_and_option(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert left.value.code == 0
+    assert all(name in told for name in CHOICES)
+    assert all(f"--{name.replace('_', '-')}" in told for name in options())
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -86,9 +95,9 @@ def test_options_reach_the_objective():
         ("--objective span --rate 1.5", "rate is 1.5"),
         ("--objective chat --corpus hmm", "holds no conversations"),
         ("--objective clip --corpus microworld", "no scenes to draw"),
-        ("--objective nsp --smoothing 0.1", ""),
+        ("--objective nsp --smoothing 0.1", "Pairs"),
         ("--objective replaced --generator-share 2", "share of the width is 2"),
-        ("--objective nsp --rows 3", ""),
+        ("--objective nsp --rows 3", "give an even number"),
     ],
 )
 def test_errors_are_one_sentence(command, said, capsys):
