@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from pretrain.errors import PretrainError
-from pretrain.experiments.catalog import EXPERIMENTS, find
+from pretrain.experiments.catalog import catalog, find
 from pretrain.experiments.running import TOLERANCE, again, run
 from pretrain.experiments.tables import RESULTS, markdown, summarize, write
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.again:
             return repeat(asked.again)
         if not asked.name:
-            for experiment in EXPERIMENTS.values():
+            for experiment in catalog().values():
                 print(f"{experiment.name:18s} {experiment.question}")
             return 0
         experiment = find(asked.name)

@@ -4,7 +4,6 @@ Long spans make the answer short and its words depend on one another; single wor
 the masked objective in another form. @raffel2020exploring
 """
 
-from dataclasses import replace
 from functools import lru_cache
 from random import Random
 
@@ -13,11 +12,10 @@ import torch
 
 from pretrain.attention import full
 from pretrain.corpora.extended import WithTokens
-from pretrain.corpora.markov import HiddenMarkov, weather
 from pretrain.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
-from pretrain.evaluation.probes import features, few_label_curve
 from pretrain.experiments.base import Arm, Experiment, Measures, Size
 from pretrain.experiments.claims import Claim
+from pretrain.experiments.diaries import long_diaries, weather_probe
 from pretrain.losses import token_losses
 from pretrain.model import ModelConfig, Transformer
 from pretrain.objectives.rewriting import one_stack, two_stacks
@@ -31,10 +29,8 @@ GAPS = (1, 3, 6, 10)
 
 @lru_cache
 def diaries() -> WithTokens:
-    """The weather diary with a mean of 50 days instead of 16, and T5's sentinels."""
-    short = weather()
-    long = replace(short, name="weather, long", stop=np.full(len(short.states), 1 / 64))
-    return WithTokens(long, sentinel_names(SpanCorruption().sentinels))
+    """The long weather diary, with T5's sentinels."""
+    return WithTokens(long_diaries(), sentinel_names(SpanCorruption().sentinels))
 
 
 def arms(size: Size) -> tuple[Arm, ...]:
@@ -64,9 +60,8 @@ def gaps(count: int = 120) -> list[tuple[tuple[int, ...], int, int, float]]:
     The guess is exact: word after word from the posterior given all that is visible,
     the gap's length known.
     """
-    corpus, random = diaries(), Random("gaps")
-    language: HiddenMarkov = corpus.corpus
-    documents = [d.tokens for d in corpus.heldout("test") if len(d.tokens) >= 20]
+    language, random = long_diaries(), Random("gaps")
+    documents = [d.tokens for d in language.heldout("test") if len(d.tokens) >= 20]
     found = []
     for length in GAPS:
         chosen = documents[:count]
@@ -111,36 +106,6 @@ def gap_excess(run: Run, arm: Arm) -> Measures:
     return {"gap": float(np.mean(list(means.values()))), **means}
 
 
-@lru_cache
-def days(count: int = 400):
-    """Held-out diaries, a day of each whose word leaves the weather open, the weather.
-
-    Such a word tells less than 60 % of what the weather was, all kinds of weather being
-    equally likely. Of these days of a diary the middle one is taken.
-    """
-    language: HiddenMarkov = diaries().corpus
-    sure = language.emission.max(0) / language.emission.sum(0)  # (W,)
-    first, found = language.tokenizer.special.reserved, []
-    for document in diaries().heldout("validation"):
-        size = len(document.tokens)
-        open_days = [
-            i for i in range(2, size - 2) if sure[document.tokens[i] - first] < 0.6
-        ]
-        if open_days:
-            day = open_days[len(open_days) // 2]
-            found.append((document, day, document.labels["states"][day]))
-    return tuple(zip(*found[:count], strict=True))
-
-
-def weather_probe(model, per_class: int = 10) -> float:
-    """Accuracy of a linear probe for the hidden weather of an ambiguous day."""
-    if isinstance(model, EncoderDecoder):
-        model = encoder(model)
-    documents, middle, states = days()
-    x = features(model, documents, diaries().tokenizer, full(), where=middle)
-    return float(few_label_curve(x, states, (per_class,), 20, seed=0).mean())
-
-
 def encoder(model: EncoderDecoder) -> Transformer:
     """The encoder of an encoder–decoder, as a Transformer of its own."""
     c = model.config
@@ -154,9 +119,11 @@ def encoder(model: EncoderDecoder) -> Transformer:
 def measure(run: Run, arm: Arm) -> Measures:
     """The gaps, the probe, and the tokens scored for each token read."""
     read = arm.budget.rows * arm.budget.length
+    two = isinstance(run.model, EncoderDecoder)
+    reader = encoder(run.model) if two else run.model
     return gap_excess(run, arm) | {
         "loss_at_15_3": run.eval_loss,
-        "probe": weather_probe(run.model),
+        "probe": weather_probe(reader, arm.corpus().tokenizer, full()),
         "scored": float(np.mean(run.log.column("scored"))) / read,
     }
 

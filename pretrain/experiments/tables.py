@@ -76,7 +76,7 @@ def markdown(summary: dict) -> str:
     lines += ["", "| arm | " + " | ".join(names) + " |"]
     lines.append("|---|" + "---|" * len(names))
     for arm, measures in summary["arms"].items():
-        cells = [_short(measures[name]) for name in names]
+        cells = [_short(measures[n]) if n in measures else "–" for n in names]
         lines.append(f"| {arm} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
