@@ -24,6 +24,7 @@ TEST_FILES := $(BOOK_FILES) requirements-test.txt
 BOOK_READY := .venv/.book-$(shell cat $(BOOK_FILES) | cksum | cut -d ' ' -f 1)
 TEST_READY := .venv/.test-$(shell cat $(TEST_FILES) | cksum | cut -d ' ' -f 1)
 
+PAGE := _build/page/$(notdir $(basename $(P)))
 BUILD := $(BIN)/jupyter-book build .
 LINT := $(BIN)/ruff check . && $(BIN)/codespell $$(git ls-files '*.md' '*.py' '*.cff')
 # One test process a core, each on one thread.
@@ -51,10 +52,10 @@ test-all: $(TEST_READY)
 
 page: $(BOOK_READY)
 	@test -f "$(P)" || { echo "Say which page: make page P=chapters/....md"; exit 2; }
-	@mkdir -p _build/page
+	@rm -rf $(PAGE)/_build/.doctrees && mkdir -p $(PAGE)
 	@printf 'format: jb-book\nroot: chapters/index\nchapters:\n- file: %s\n' \
-	  "$(basename $(P))" > _build/page/_toc.yml
-	@$(BUILD) --toc _build/page/_toc.yml --path-output _build/page
+	  "$(basename $(P))" > $(PAGE)/_toc.yml
+	@$(BUILD) --toc $(PAGE)/_toc.yml --path-output $(PAGE)
 
 serve:
 	@test -d _build/html || { echo "There is no book yet: make book"; exit 2; }
