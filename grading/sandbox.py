@@ -258,20 +258,18 @@ def _folder_of(name: str) -> Path:
 
 
 def _descendants(pid: int) -> list[int]:
-    """Processes under `pid`, found by their parents; all of them on Linux."""
-    parents = {}
-    for entry in os.listdir("/proc") if os.path.isdir("/proc") else []:
-        if entry.isdigit():
-            with suppress(OSError, IndexError, ValueError):
-                with open(f"/proc/{entry}/stat", "rb") as file:
-                    parents[int(entry)] = int(file.read().rsplit(b")", 1)[1].split()[1])
-    found = {pid}
-    for _ in range(len(parents)):
-        more = {p for p, parent in parents.items() if parent in found} - found
-        if not more:
-            break
-        found |= more
-    return sorted(found - {pid})
+    """Processes under `pid`; an orphan stays under the first process of its sandbox."""
+    found, waiting = [], [pid]
+    while waiting:
+        parent = waiting.pop()
+        children = []
+        with suppress(OSError, ValueError):
+            for task in os.listdir(f"/proc/{parent}/task"):
+                with open(f"/proc/{parent}/task/{task}/children", "rb") as file:
+                    children += [int(child) for child in file.read().split()]
+        found += children
+        waiting += children
+    return found
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -43,6 +43,7 @@ class Session:
         self.objects = set(objects)  # names whose results may stay in the sandbox
         self.count, self.place, self.data_only = 0, None, True
         self.over = ""
+        self.used = sandbox.seconds_used()
         self.channel = sandbox.open()
 
     def load(self, cells, given, wanted, skip=()) -> dict:
@@ -180,15 +181,14 @@ class Session:
 
     def _patience(self):
         """A function that returns the seconds left: more if the CPU was elsewhere."""
-        start, used = time.monotonic(), self.sandbox.seconds_used()
-        limit, rounds = self.sandbox.limits.call, 1
+        start, limit, rounds = time.monotonic(), self.sandbox.limits.call, 1
 
         def left():
             nonlocal rounds
             now = time.monotonic()
             seconds = start + rounds * limit + ANSWER - now
             if seconds <= 0 and rounds < PATIENCE:
-                if self.sandbox.seconds_used() - used < limit / 2:
+                if self.sandbox.seconds_used() - self.used < rounds * limit / 2:
                     rounds += 1
                     seconds += limit
             return min(seconds, self.deadline - now)

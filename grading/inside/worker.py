@@ -14,6 +14,7 @@ Nothing in this process decides anything. A runner that lies returns wrong data.
 import array
 import ast
 import contextlib
+import gc
 import importlib.abc
 import importlib.machinery
 import json
@@ -44,6 +45,8 @@ def main() -> None:
     for name in settings["preload"]:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # so that runners share this memory and do not copy it
     if settings["user"]:  # none but the lab's libraries has run until here
         confine.drop(settings["user"])
     if not settings["alone"]:

@@ -151,3 +151,10 @@ def test_the_untouched_notebook_says_what_to_write(master, tmp_path):
         and "".join(cell["source"]).split("\n")[-1].startswith("print(")
     }
     assert len(checks) == len(lab.of("check")) and checks <= failed
+
+
+@pytest.mark.slow
+@each_master
+def test_the_build_proves_the_lab(master, tmp_path):
+    """With the sandbox: the solution gets all points, the untouched notebook none."""
+    assert (build.build(master, tmp_path) / f"{master.stem}.ipynb").is_file()
