@@ -10,7 +10,7 @@ by less than 1 % from its first to its last value, divergence is a last value ab
 80th percentile.
 
 The thresholds were chosen on draws with seeds below 1,000,000 (``--tuning``); what is
-reported starts there.
+reported starts there. `benchmarks/results/curve_analysis.md` holds what was measured.
 """
 
 import argparse
