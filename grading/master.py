@@ -66,8 +66,7 @@ class Lab:
 def read_master(path: Path) -> Lab:
     """Read and check a master. Raises GradingError naming the cell at fault."""
     path = Path(path)
-    common = path.parent / "labs.yml"
-    defaults = yaml.safe_load(common.read_text("utf8")) if common.exists() else {}
+    defaults = common_settings(path.parent)
     try:
         text = path.read_text("utf8")
     except OSError as error:
@@ -83,6 +82,31 @@ def read_master(path: Path) -> Lab:
     lab = Lab(front["name"], front["title"], cells, defaults | front)
     _check(path, lab)
     return lab
+
+
+def common_settings(folder: Path) -> dict:
+    """What the labs of a folder share: its labs.yml, with ``{a.b}`` filled in.
+
+    ``{repository.url}`` stands for that entry of the YAML file named by ``settings``,
+    so that an address is written in one place. Raises GradingError where it is absent.
+    """
+    common = Path(folder) / "labs.yml"
+    if not common.exists():
+        return {}
+    text = common.read_text("utf8")
+    source = yaml.safe_load(text).get("settings")
+    known = yaml.safe_load((common.parent / source).read_text("utf8")) if source else {}
+
+    def value(match: re.Match) -> str:
+        found = known
+        for key in match[1].split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(found, str):
+            raise GradingError(f"{common}: {source} has no text at {match[1]}")
+        return found
+
+    filled = yaml.safe_load(re.sub(r"\{(\w+(?:\.\w+)+)\}", value, text))
+    return {key: entry for key, entry in filled.items() if key != "settings"}
 
 
 def _cell(path, number: int, cell) -> Cell:

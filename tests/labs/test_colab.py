@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from grading.master import common_settings
+
 HERE = Path(__file__).parent
 LIST = HERE / "colab-2026-08-19.txt"
 NOTEBOOKS = sorted((HERE.parent.parent / "labs" / "colab").glob("*.ipynb"))
@@ -102,7 +104,7 @@ def test_the_first_cell(path, root):
         f"{config['repository']['url']}/raw/{branch}/wheels/"
         f"pretrain-{version}-py3-none-any.whl"
     )
-    needed = yaml.safe_load((root / "labs" / "labs.yml").read_text())
+    needed = common_settings(root / "labs")
     assert needed["requirements"] == [address]
 
 
