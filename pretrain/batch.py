@@ -93,7 +93,7 @@ class Batch:
         ]
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        """The batch with every tensor of it (B first) changed; subclasses add theirs."""
+        """The batch with every tensor of it (B first) changed, subclasses' too."""
         tensors = {
             field.name: change(value)
             for field in fields(self)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grading.errors import GradingError
+from grading import GradingError
 from grading.master import common_settings
 
 
