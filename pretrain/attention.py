@@ -210,7 +210,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, prepared=None) -> 
 
 
 def block_mask(pattern: Pattern, length: int, device: torch.device | str):
-    """FlexAttention's form of a pattern: which blocks of positions to look at at all."""
+    """FlexAttention's form of a pattern: which blocks of positions to look at."""
     from torch.nn.attention.flex_attention import create_block_mask
 
     return create_block_mask(
