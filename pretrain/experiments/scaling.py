@@ -138,11 +138,11 @@ def _claims(kind: str) -> tuple[Claim, ...]:
             0.3,
         ),
         Claim(
-            f"{kind}: with the floor left in, the exponent of the loss over tokens is "
-            "smaller",
+            f"{kind}: with the floor left in, the exponent over tokens is below 0.3",
             "log_loss",
             by_tokens(kind),
-            "below",
+            "within",
+            0.3,
         ),
     )
 
