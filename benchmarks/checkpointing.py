@@ -7,6 +7,10 @@ keeps for the backward pass (exact, the same on every machine) and seconds of a 
 and backward pass. The two are timed in turn, round by round, so that ratios hold on a
 busy machine; the median of the rounds is printed. Losses and gradients are checked to
 be equal before anything is timed.
+
+Measured (width 64, 16 rows of 128, one thread of a busy CPU): 26.4 MiB are kept at 2
+layers and 81.1 at 8; with blocks run again the peak is 18.4 and 21.4, one MiB for two
+layers more; a step takes 1.2 to 1.3 times as long.
 """
 
 import argparse
