@@ -38,15 +38,16 @@ from pretrain.random import generator_for
 from pretrain.training import Budget, Run
 
 # Each with the share of positions scored, and of positions read for each of a row:
-# a one-stack source and answer are longer than the text. Measured on Microworld.
+# a one-stack source and answer are longer than the text. Measured on 30 batches of 8
+# rows of Microworld.
 OBJECTIVES = {
     "causal": (Causal(), 1.0, 1.0),
     "masked": (Masked(0.3, ALL_MASK), 0.29, 1.0),
-    "prefix": (Prefix(), 0.52, 1.0),
-    "span": (SpanCorruption(), 0.24, 1.17),
-    "denoising": (Denoising(), 1.0, 1.8),
-    "replaced": (Replaced(), 0.14, 1.0),
-    "diffusion": (MaskedDiffusion(), 0.48, 1.0),
+    "prefix": (Prefix(), 0.54, 1.0),
+    "span": (SpanCorruption(), 0.24, 1.18),
+    "denoising": (Denoising(), 0.99, 1.84),
+    "replaced": (Replaced(), 0.15, 1.0),
+    "diffusion": (MaskedDiffusion(), 0.47, 1.0),
 }
 FROM_LEFT = ("causal", "prefix")
 FILLS = ("masked", "diffusion")
@@ -264,5 +265,5 @@ EXPERIMENT = Experiment(
     arms=arms,
     measure=measure,
     primary=("in_language", "translation", "sense", "tagging", "tokens"),
-    seeds={"cpu": 2, "gpu": 5},
+    seeds={"cpu": 3, "gpu": 5},
 )
