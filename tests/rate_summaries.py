@@ -10,12 +10,12 @@ RATES = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 def cell(values) -> dict:
     found = over_seeds(np.array(values))
-    ends = [None if np.isnan(end) else round(end, 6) for end in (found.low, found.high)]
+    ends = [None if np.isnan(end) else round(float(end), 6) for end in (found.low, found.high)]
     return {
-        "mean": round(found.value, 6),
+        "mean": round(float(found.value), 6),
         "low": ends[0],
         "high": ends[1],
-        "values": [round(value, 6) for value in values],
+        "values": [round(float(value), 6) for value in values],
     }
 
 
