@@ -10,7 +10,8 @@ RATES = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 def cell(values) -> dict:
     found = over_seeds(np.array(values))
-    ends = [None if np.isnan(end) else round(float(end), 6) for end in (found.low, found.high)]
+    ends = [float(end) for end in (found.low, found.high)]
+    ends = [None if np.isnan(end) else round(end, 6) for end in ends]
     return {
         "mean": round(float(found.value), 6),
         "low": ends[0],
