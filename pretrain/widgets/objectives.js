@@ -199,7 +199,7 @@ function render({ model, el }) {
       return h("tr", {}, h("td", { "data-kind": kind, title: token }, kit.visible(token)),
         h("td", { "data-scored": String(target !== null), title: target }, h("span", { "aria-hidden": "true" }, target === null ? "○" : "● "), target === null ? h("span", { class: "pw-hidden" }, "not scored") : kit.visible(target)));
     }));
-    const cells = [], dots = [], W = Math.max(7, Math.min(12, Math.floor(126 / n)));
+    const cells = [], dots = [], W = Math.max(7, Math.min(12, Math.floor(112 / n)));
     let pairs = 0;
     batch.seen.forEach((line, q) => [...line].forEach((x, k) => {
       if (x !== "1") return;
