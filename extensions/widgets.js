@@ -57,6 +57,15 @@ const pretrainWidgets = (() => {
     return made.get(name);
   }
 
+  // A script that a widget needs only now; it lies beside the others.
+  const beside = (name) => new Promise((done, fail) => {
+    const script = document.createElement("script");
+    script.src = document.querySelector("script[src*='widgets/kit.js']").src.replace("kit.js", `${name}.js`);
+    script.onload = () => done(widget(name));
+    script.onerror = () => fail(new Error("a part of this widget did not load"));
+    document.head.append(script);
+  });
+
   function mount(host) {
     const el = host.appendChild(document.createElement("div"));
     try {
@@ -79,6 +88,7 @@ const pretrainWidgets = (() => {
     add: (name, make) => { makers.set(name, make); },
     state: (all) => { states = all; },
     widget,
+    beside,
     model,
   };
 })();

@@ -4,7 +4,10 @@ A page holds the state of its widgets once, without their code. The code is take
 `pretrain/widgets` as it is now (so that an edit of JavaScript needs no page to run
 again) and served as classic scripts, which a browser also loads from `file://`:
 `export default …` becomes a registration. State of more than 32 KB goes into a script
-of its own beside the page. Where no script runs, the widget's SVG picture is shown.
+of its own beside the page, and so does what a widget needs only when a reader asks for
+it (`const files = () => {…};`). A page gets the style of its own widgets, scripts and
+styles without comments and idle blanks. Where no script runs, the widget's SVG picture
+is shown.
 """
 
 import hashlib
@@ -13,6 +16,7 @@ import re
 from html import escape
 from pathlib import Path
 
+import compact
 from docutils import nodes
 from sphinx.util import logging
 
@@ -21,6 +25,7 @@ INLINE = 32 * 1024
 PREFIX = "pretrain.widgets."
 LOADER = Path(__file__).with_suffix(".js")
 STATE = re.compile(r'<script type="application/json" class="pw-state">(.*?)</script>')
+BESIDE = re.compile(r"(?ms)^const files = \(\) => \{\n(.*?)^\};\n")
 logger = logging.getLogger(__name__)
 
 
@@ -48,6 +53,32 @@ def classic(source: str, name: str) -> str:
     if found != 1 or re.search(r"(?m)^\s*(import|export)\b", body):
         raise ValueError(f"{name}.js must have one `export default` and no imports")
     return f"pretrainWidgets.add({json.dumps(name)}, () => {{\n{body}}});\n"
+
+
+def apart(source: str, name: str) -> tuple[str, str]:
+    """Return a module without its `files`, which it then loads, and their script."""
+    found = BESIDE.search(source)
+    if found is None:
+        return source, ""
+    load = f'const files = () => pretrainWidgets.beside("{name}-files");\n'
+    body = found.group(1)
+    script = f'pretrainWidgets.add("{name}-files", () => {{\n{body}}});\n'
+    return source[: found.start()] + load + source[found.end() :], script
+
+
+def styles(css: str, scripts: dict[str, str]) -> dict[str, str]:
+    """Return the style sheet in parts: what all share, and each widget's own.
+
+    A part begins with its title, a comment. Those after "The built page" belong to the
+    widgets whose script names the part's first class.
+    """
+    parts = re.split(r"(?m)^(?=/\* )", css)
+    own = next(i for i, part in enumerate(parts) if part.startswith("/* The built")) + 1
+    made = {"widgets": "".join(parts[:own])}
+    for name, script in scripts.items():
+        mine = [p for p in parts[own:] if re.search(r"pw-\w+", p).group() in script]
+        made[name] = "".join(mine)
+    return made
 
 
 def host(model_id: str, name: str, heights, picture: str) -> str:
@@ -116,8 +147,12 @@ def load_scripts(app, pagename, templatename, context, doctree):
     target.mkdir(parents=True, exist_ok=True)
     files = {"kit": (folder(app) / "kit.js").read_text("utf8")}
     files["loader"] = LOADER.read_text("utf8")
-    for name in names:
-        files[name] = classic((folder(app) / f"{name}.js").read_text("utf8"), name)
+    sources = {name: (folder(app) / f"{name}.js").read_text("utf8") for name in names}
+    for name, source in sources.items():
+        source, beside = apart(source, name)
+        files[name] = classic(source, name)
+        if beside:
+            write(target / f"{name}-files.js", compact.script(beside))
     large = STATE.search(body)
     if large and len(large.group(1)) > INLINE:
         key = hashlib.sha256(large.group(1).encode()).hexdigest()[:16]
@@ -125,10 +160,13 @@ def load_scripts(app, pagename, templatename, context, doctree):
         context["body"] = STATE.sub("", body)
         names.append(f"state-{key}")
     css = (folder(app) / "widgets.css").read_text("utf8")
-    write(target / "widgets.css", css)
-    app.add_css_file("widgets/widgets.css")
+    for name, text in styles(css, sources).items():
+        write(target / f"{name}.css", compact.style(text))
+        app.add_css_file(f"widgets/{name}.css")
     for name in ["kit", "loader", *names]:
-        write(target / f"{name}.js", files[name])
+        text = files[name]
+        small = text if name.startswith("state-") else compact.script(text)
+        write(target / f"{name}.js", small)
         app.add_js_file(f"widgets/{name}.js", loading_method="defer", priority=900)
 
 
