@@ -24,7 +24,7 @@ TEXT = """The ferry left at noon.
 Nobody had seen the letter before.
 Rain again.
 The old mill by the river was sold twice in one year.
-She waved."""
+Why?"""
 
 
 def documents_of(text: str) -> list[list[str]]:
