@@ -35,6 +35,7 @@ from pretrain.widgets.{name} import {cls}
 ALL = {
     "attention": ("AttentionExplorer", ""),
     "chat_mask": ("ChatLossMask", ""),
+    "curves": ("CurveExplorer", ""),
     "guessing": ("GuessNextLetter", "['abc'], [[1, 2, 3]]"),
     "logits": ("LogitsToLoss", ""),
     "masking_rate": ("MaskingRateResults", repr(summary())),
@@ -184,7 +185,7 @@ def test_every_widget_is_drawn_live(notebook):
         widget = run(page, number).locator(".pw")
         widget.wait_for()
         assert widget.locator("input, button, select").count() > 2, name
-    last = page.locator(".jp-CodeCell").last.locator(".pw")
+    last = page.locator(".jp-CodeCell").nth(len(ALL) - 1).locator(".pw")  # Units
     last.get_by_role("slider", name="Loss of A").press("Home")
     want = Units(losses=[0.0, 3.5]).result()["models"][1]
     page.wait_for_function(

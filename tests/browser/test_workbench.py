@@ -10,17 +10,25 @@ import importlib
 import re
 import threading
 
+import numpy as np
 import pytest
 from widget_site import MOUNTED, SIZES, Silent, settle
 
 from pretrain.experiments.tables import read_summary
 from pretrain.widgets.base import Widget
+from pretrain.widgets.curve_files import CurveRun, Series
 
 WORKBENCH = "chapters/appendix/workbench"
 STATE = """([id, name, traits]) => {
   const model = pretrainWidgets.model(id);
   const state = Object.fromEntries(traits.map(trait => [trait, model.get(trait)]));
-  return [state, pretrainWidgets.widget(name).compute(state)];
+  const plain = (x) => x instanceof DataView
+    ? Array.from(new Float64Array(x.buffer, x.byteOffset, x.byteLength / 8))
+    : Array.isArray(x) ? x.map(plain)
+    : x && typeof x === "object"
+      ? Object.fromEntries(Object.entries(x).map(([key, each]) => [key, plain(each)]))
+      : x;
+  return [plain(state), pretrainWidgets.widget(name).compute(state)];
 }"""
 COUNT = "(root, cells) => root.querySelectorAll(cells).length"
 
@@ -69,6 +77,14 @@ def point(root, result):
         assert f"{found['told']['mean']:.3f}" in root.inner_text()
 
 
+def ends(root, result):
+    assert len(result["runs"]) == 2
+    for run in result["runs"]:
+        assert run["name"] in root.inner_text()
+        for note in run["notes"]:
+            assert note in root.inner_text()
+
+
 def nothing(root, result):
     """What is shown is held against Python in the widget's own tests."""
 
@@ -77,6 +93,7 @@ def nothing(root, result):
 ACTS = {
     "attention": ("AttentionExplorer", press("radio", "full", "Space"), leaks),
     "chat_mask": ("ChatLossMask", press("checkbox", "<end> is scored", "Space"), turns),
+    "curves": ("CurveExplorer", press("checkbox", "power law", "Space"), ends),
     "guessing": ("GuessNextLetter", reveal, guesses),
     "logits": ("LogitsToLoss", press("slider", "floor", "End"), loss),
     "masking": ("MaskingExplorer", press("slider", "Masking rate", "End"), scored),
@@ -156,10 +173,21 @@ def python(name: str, state: dict) -> Widget:
     module = importlib.import_module(f"pretrain.widgets.{name}")
     make = getattr(module, ACTS[name][0])
     state = {key: value for key, value in state.items() if not key.startswith("_")}
+    if name == "curves":
+        state["runs"] = [curve_run(run) for run in state["runs"]]
     if name == "masking_rate":
         del state["data"]
         return make(read_summary("masking-rate"), **state)
     return make(**state)
+
+
+def curve_run(run: dict) -> CurveRun:
+    """A run as Python has it, from what a page has of it."""
+    series = {
+        key: Series(**{place: x and np.array(x) for place, x in one.items()})
+        for key, one in run["series"].items()
+    }
+    return CurveRun(run["name"], series, run["group"], run["floor"], run["bytes"])
 
 
 def traits(name: str) -> list[str]:
@@ -189,6 +217,8 @@ def test_used_by_keyboard_it_agrees_with_python(visit, pages, name):
     if name == "objectives":  # one dictionary for each, with what only the page needs
         got = {each: {key: got["objectives"][each][key] for key in told}
                for each, told in want.items()}
+    if name == "curves":  # a list with one dictionary a run
+        want, got = {"runs": want}, {"runs": got}
     both = want.keys() & got.keys()
     assert both, "nothing is computed by both"
     assert {key: got[key] for key in both} == close({key: want[key] for key in both})

@@ -26,6 +26,7 @@ from IPython.utils.capture import capture_output
 from pretrain.errors import PretrainError
 from pretrain.widgets.attention import AttentionExplorer
 from pretrain.widgets.chat_mask import ChatLossMask
+from pretrain.widgets.curves import CurveExplorer
 from pretrain.widgets.guessing import GuessNextLetter
 from pretrain.widgets.logits import LogitsToLoss
 from pretrain.widgets.masking import MaskingExplorer
@@ -37,8 +38,9 @@ from pretrain.widgets.units import Units
 from rate_summaries import summary
 
 shell, told = InteractiveShell.instance(), {}
-widgets = [AttentionExplorer(), ChatLossMask(), GuessNextLetter(["abc"], [[1, 2, 3]]),
-           LogitsToLoss(), MaskingExplorer(), MaskingRateResults(summary()),
+widgets = [AttentionExplorer(), ChatLossMask(), CurveExplorer(),
+           GuessNextLetter(["abc"], [[1, 2, 3]]), LogitsToLoss(),
+           MaskingExplorer(), MaskingRateResults(summary()),
            ObjectiveExplorer(), Packing(), SpanWorkbench(), Units()]
 for widget in widgets:
     with capture_output() as shown:
@@ -101,7 +103,7 @@ def test_the_classes_work_under_colabs_versions(older, root):
     before, after = told.pop("followed")
     assert before < after == 17  # at a rate of 1 every token of the text
     assert "give a number from 0.01 to 1" in told.pop("refused")
-    assert len(told) == 10
+    assert len(told) == 11
     for name, each in told.items():
         assert VIEW in each["shown"], name
         assert {VIEW, "image/svg+xml", "text/plain"} <= set(each["bundle"]), name
