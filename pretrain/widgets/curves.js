@@ -57,7 +57,7 @@ function exponential(y, decay) {
     return total / weight;
   });
 }
-function centered(y, window) {
+function running(y) { // sums of the values before each, the median taken out first
   const n = y.length, good = y.filter(finite), middle = good.length ? median(good) : 0;
   const sums = new Float64Array(n + 1), counts = new Float64Array(n + 1);
   for (let i = 0; i < n; i++) {
@@ -65,9 +65,13 @@ function centered(y, window) {
     sums[i + 1] = sums[i] + (ok ? y[i] - middle : 0);
     counts[i + 1] = counts[i] + (ok ? 1 : 0);
   }
+  return { middle, sums, counts };
+}
+function centered(y, window, { middle, sums, counts }) {
+  const n = y.length, reach = window >> 1;
   return f64(n, (i) => {
     if (!finite(y[i])) return NaN;
-    const half = min(window >> 1, i, n - 1 - i), a = i - half, b = i + half + 1;
+    const half = min(reach, i, n - 1 - i), a = i - half, b = i + half + 1;
     return middle + (sums[b] - sums[a]) / max(counts[b] - counts[a], 1);
   });
 }
@@ -86,7 +90,7 @@ function bell(y, sigma) {
 const gaussian = (y, sigma) => f64(y.length, bell(y, sigma).at);
 const SMOOTH = {
   off: ["off", null], exponential: ["exponential", (y, s) => exponential(y, 1 - 1 / s), (s) => `decay ${kit.fixed(1 - 1 / s, s < 100 ? 2 : 4)}`],
-  window: ["window", (y, s) => centered(y, 2 * floor(s / 2) + 1), (s) => kit.count(2 * floor(s / 2) + 1, "value")],
+  window: ["window", (y, s, series) => centered(y, 2 * floor(s / 2) + 1, once(series, "sums", () => running(y))), (s) => kit.count(2 * floor(s / 2) + 1, "value")],
   gaussian: ["Gaussian", gaussian, (s) => `σ ${kit.count(s, "value")}`],
 };
 
@@ -590,14 +594,15 @@ function curvesOf(now, runs) {
     return { run, i, series, x, why, floor, hidden: now.hidden.includes(run.name), unit: (v) => to(v, bytes), color: COLORS[i % COLORS.length], glyph: GLYPHS[i % GLYPHS.length] };
   });
 }
-function smooth(now, series) { // {at(i), all}: all but for a wide bell over many values
+function smooth(now, series) { // {at(i), all}: `all` but for a wide bell over many values
   if (now.smoothing === "off") return null;
   return once(series, `smooth ${now.smoothing} ${now.strength}`, () => {
-    if (now.smoothing === "gaussian") { const { at, cost } = bell(series.value, now.strength); if (cost > 4e6) return { at }; }
-    const all = SMOOTH[now.smoothing][1](series.value, now.strength);
+    if (now.smoothing === "gaussian") { const { at, cost } = bell(series.value, now.strength); if (cost > 1e6 && now.strength >= 4) return { at }; }
+    const all = SMOOTH[now.smoothing][1](series.value, now.strength, series);
     return { all, at: (i) => all[i] };
   });
 }
+const lost = (series) => once(series, "lost", () => series.value.reduce((n, v) => n + !finite(v), 0));
 const findings = (series) => once(series, "findings", () => analyze(series.value, series.step));
 const fitOf = (series) => once(series, "fit", () => powerLaw(series.value, series.step));
 
@@ -644,6 +649,8 @@ function ticks(low, high, logarithmic, count) {
 const lowerBound = (x, v) => { let a = 0, b = x.length; while (a < b) { const m = (a + b) >> 1; if (x[m] < v) a = m + 1; else b = m; } return a; };
 function nearest(x, v) { const i = lowerBound(x, v); return i > 0 && (i === x.length || v - x[i - 1] <= x[i] - v) ? i - 1 : i; }
 
+const reach = (place) => max(1, Math.round(2000 ** (place / 100))); // of the slider
+
 function render({ model, el }) {
   const { root, say, stop: quiet } = kit.frame(el, "Loss curves",
     "Drag over the plot to zoom, with Shift to move along. Arrow keys move the crosshair, + and − zoom. Drop your own logs on it.");
@@ -662,11 +669,10 @@ function render({ model, el }) {
   const check = (key, label) => kit.checkbox({ label, value: false, onchange: (v) => act({ [key]: v, ...(key === "x_log" && { view: [] }) }) });
   const controls = {
     metric: select("metric", "Curve", {}), x: select("x", "Across", XS), unit: select("unit", "Unit", UNITS), smoothing: select("smoothing", "Smoothing", SMOOTH),
-    strength: kit.slider({ label: "Smoothing width", min: 0, max: 100, step: 1, value: 50, show: (p) => SMOOTH[model.get("smoothing")][2]?.(reach(p)) ?? "", onchange: (p) => act({ strength: reach(p) }) }),
+    strength: kit.slider({ label: "Smoothing width", min: 0, max: 100, step: 0.5, value: 50, show: (p) => SMOOTH[model.get("smoothing")][2]?.(reach(p)) ?? "", onchange: (p) => act({ strength: reach(p) }) }),
     bytes_per_token: kit.number({ label: "Bytes per token", min: 0.01, max: 1000, step: 0.01, value: 1, onchange: (v) => act({ bytes_per_token: v }) }),
     x_log: check("x_log", "log across"), y_log: check("y_log", "log upwards"), marks: check("marks", "findings"), fit: check("fit", "power law"), bands: check("bands", "seed bands"),
   };
-  const reach = (p) => max(1, Math.round(2000 ** (p / 100)));
   const chosen = h("input", { type: "file", id: kit.id(), multiple: true, class: "pw-hidden", onchange: () => { add([...chosen.files]); chosen.value = ""; } });
   const clear = kit.button("Remove mine", () => { own = []; refresh(); });
   root.append(stage, legend, wrong, note,
@@ -724,25 +730,31 @@ function render({ model, el }) {
     const inverse = now.y_log ? exp : (v) => v;
     return { ...ps, full, now, curves, shown, width, height, box, a, k, py: (v) => box.bottom - (ly(v) - b) * m, low: inverse(b), high: inverse(b + 1 / m * (box.bottom - box.top)) };
   }
-  function trace(ctx, c, x, y, from = 0, to = x.length) { // lowest and highest in each column of pixels: nothing is hidden
-    const { box, a, k, py, now } = scene, place = (v) => py(c.unit(v));
-    let column = NaN, first, low, high, end, open = false;
+  // Lowest and highest in each column of pixels, so that nothing is hidden: a line where
+  // columns hold little, else a bar a column, which is drawn much faster.
+  function trace(ctx, c, x, y, from = 0, to = x.length) {
+    const { box, a, k, py, now } = scene, place = (v) => py(c.unit(v)), bars = to - from > 4 * (box.right - box.left) && !ctx.getLineDash().length, thick = ctx.lineWidth;
+    let column = NaN, first, low, high, end, open = false, was = 0;
     const flush = () => {
       if (column !== column) return;
-      const p = place(first);
-      if (open) ctx.lineTo(column, p); else ctx.moveTo(column, p);
-      if (low !== high) { ctx.lineTo(column, place(low)); ctx.lineTo(column, place(high)); ctx.lineTo(column, place(end)); }
+      const p = place(first), q = place(end), top = place(high), bottom = place(low);
+      if (bars) {
+        const up = open ? min(top, was) : top, down = open ? max(bottom, was) : bottom;
+        ctx.fillRect(column, up - thick / 2, 1, down - up + thick);
+      } else if (open) ctx.lineTo(column, p); else ctx.moveTo(column, p);
+      if (!bars && bottom - top > 0.5) { ctx.lineTo(column, bottom); ctx.lineTo(column, top); ctx.lineTo(column, q); }
+      was = q;
       open = true;
     };
     ctx.beginPath();
     for (let i = from; i < to; i++) {
       const v = y[i];
       if (!(v - v === 0) || (now.y_log && v <= 0 && !isLoss(now.metric))) { flush(); column = NaN; open = false; continue; }
-      const at = Math.round(2 * (box.left + (x[i] - a) * k)) / 2;
+      const at = bars ? floor(box.left + (x[i] - a) * k) : Math.round(2 * (box.left + (x[i] - a) * k)) / 2;
       if (at !== column) { flush(); column = at; first = low = high = end = v; } else { if (v < low) low = v; if (v > high) high = v; end = v; }
     }
     flush();
-    ctx.stroke();
+    if (!bars) ctx.stroke();
   }
   function paper(canvas, width, height) {
     const ratio = window.devicePixelRatio || 1;
@@ -789,20 +801,21 @@ function render({ model, el }) {
       ctx.globalAlpha = 1;
       ctx.lineWidth = 2;
       if (s?.all) trace(ctx, c, c.drawn, s.all, c.lo, c.hi);
-      else if (s) { // a wide bell: its exact values, one a column of pixels
-        const seen = [];
-        for (let i = c.lo, was = NaN; i < c.hi; i++) { const p = Math.round(box.left + (c.drawn[i] - scene.a) * scene.k); if (p !== was || i === c.hi - 1) seen.push(i); was = p; }
+      else if (s) { // a wide bell: its exact values, so close that nothing happens between
+        const seen = [], step = floor(now.strength / 2);
+        for (let i = c.lo; i < c.hi; i += step) seen.push(i);
+        if (c.hi > c.lo) seen.push(c.hi - 1);
         trace(ctx, c, Float64Array.from(seen, (i) => c.drawn[i]), Float64Array.from(seen, s.at));
       }
       ctx.textAlign = "center";
       const few = c.hi - c.lo <= 40 ? 1 : max(1, floor((c.hi - c.lo) / 6)), offset = few > 1 ? floor(few * (c.i + 1) / (shown.length + 1)) : 0;
       for (let i = c.lo + offset; i < c.hi; i += few) { const v = s ? s.at(i) : value[i]; if (finite(v)) ctx.fillText(c.glyph, px(c.x[i]), py(c.unit(v)) + 4); }
-      for (let i = c.lo, k = 0; i < c.hi && k < 100; i++) if (!finite(value[i])) { k++; ctx.fillText("✕", px(c.x[i]), box.bottom - 4); }
+      if (lost(c.series)) for (let i = c.lo, k = 0; i < c.hi && k < 100; i++) if (!finite(value[i])) { k++; ctx.fillText("✕", px(c.x[i]), box.bottom - 4); }
       const fit = fitted(now, c);
       if (fit && !fit.error) {
         ctx.setLineDash([7, 4]);
         ctx.strokeStyle = color("ink");
-        trace(ctx, c, c.drawn, c.series.step.map((s) => (s > 0 ? fit.floor[0] + fit.height[0] * s ** -fit.exponent[0] : NaN)), c.lo, c.hi);
+        trace(ctx, c, c.drawn, once(c.series, "fitted", () => c.series.step.map((s) => (s > 0 ? fit.floor[0] + fit.height[0] * s ** -fit.exponent[0] : NaN))), c.lo, c.hi);
       }
       ctx.lineWidth = 1.5;
       ctx.setLineDash([2, 3]);
@@ -821,8 +834,8 @@ function render({ model, el }) {
     }
     ctx.fillStyle = ctx.strokeStyle = color("floor");
     ctx.setLineDash([8, 3, 2, 3]);
-    ctx.textAlign = "right";
-    for (const [y, v] of new Map(shown.filter((c) => c.floor !== null).map((c) => [py(c.unit(c.floor)), c.unit(c.floor)]))) { line(box.left, y, box.right, y); ctx.fillText(`entropy floor ${kit.fixed(v, 3)}`, box.right - 4, y - 4); }
+    ctx.textAlign = "left";
+    for (const [y, v] of new Map(shown.filter((c) => c.floor !== null).map((c) => [py(c.unit(c.floor)), c.unit(c.floor)]))) { line(box.left, y, box.right, y); ctx.fillText(`entropy floor ${kit.fixed(v, 3)}`, box.left + 6, y - 4); }
     ctx.setLineDash([]);
     ctx.restore();
   }
@@ -1005,7 +1018,7 @@ function render({ model, el }) {
     if (!runs.length) notes.push("There is no run yet: drop a file here, or choose one.");
     if (now.bands && shown.length > 1 && groupsOf(shown).length) notes.push("A band reaches from the lowest to the highest of the runs of one experiment; its line is their mean.");
     for (const c of shown) {
-      const f = marksOf(now, c), fit = fitted(now, c), bad = c.series.value.reduce((n, v) => n + !finite(v), 0), name = shown.length > 1 ? `${c.glyph} ${c.run.name}: ` : "";
+      const f = marksOf(now, c), fit = fitted(now, c), bad = lost(c.series), name = shown.length > 1 ? `${c.glyph} ${c.run.name}: ` : "";
       const heavy = c.series.value.length >= 20000, told = f ? [...(f.notes ?? [`${f.error}.`])] : bad ? [`✕ ${kit.count(bad, "value")} not finite.`] : [];
       if (!f && now.marks && heavy && isLoss(now.metric)) told.push("Looking at the curve …");
       if (told.length > 6) told.splice(4, told.length - 5, `… and ${told.length - 5} more.`);
@@ -1013,10 +1026,10 @@ function render({ model, el }) {
         const show = ([v, a, b]) => `${kit.fixed(v, 3)} (${kit.fixed(a, 3)} to ${kit.fixed(b, 3)})`, end = last(c.series.step);
         told.push(fit.error ? `No power law: ${fit.error}.` : `Power law, 95 % intervals: floor ${show(fit.floor)} nats, height ${show(fit.height)}, exponent ${show(fit.exponent)}; at step ${short(10 * end)} it would be at ${show(fit.predict(10 * end))} nats.`);
       }
-      items.push(...told.map((text) => h("li", {}, name + text)));
+      items.push(...told.map((text) => name + text));
     }
     note.textContent = notes.join(" ");
-    found.replaceChildren(...items);
+    if (found.told !== items.join("\n")) { found.told = items.join("\n"); found.replaceChildren(...items.map((text) => h("li", {}, text))); }
     const view = now.view.length ? `From ${short(scene.from)} to ${short(scene.to)} ${XS[now.x]}.` : `${kit.count(shown.length, "curve")}.`;
     if (view !== spoken) say(spoken = view); // not every time that the same is drawn
   }

@@ -37,7 +37,7 @@ def demo():
     return [
         CurveExplorer(seeds()),
         CurveExplorer(),
-        CurveExplorer([run("one", np.array([2.0]))]),
+        CurveExplorer([run("one", np.array([2.0]))], smoothing="window", fit=True),
     ]
 
 
