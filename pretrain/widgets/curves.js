@@ -776,7 +776,7 @@ function render({ model, el }) {
     for (const t of ticks(low, high, now.y_log, 5)) { line(box.left, py(t), box.right, py(t)); ctx.fillText(short(t), box.left - 6, py(t) + 4); }
     ctx.textAlign = "center";
     let free = 0;
-    for (const t of ticks(from, to, now.x_log, width / 110)) { line(px(t), box.top, px(t), box.bottom); if (px(t) > free) { ctx.fillText(short(t), px(t), box.bottom + 16); free = px(t) + 44; } }
+    for (const t of ticks(from, to, now.x_log, width / 110)) { line(px(t), box.top, px(t), box.bottom); if (px(t) > free) { const text = short(t); ctx.fillText(text, min(px(t), width - ctx.measureText(text).width / 2), box.bottom + 16); free = px(t) + 44; } }
     ctx.fillText(XS[now.x] + (now.x_log ? " (log)" : ""), (box.left + box.right) / 2, height - 4);
     ctx.save();
     ctx.beginPath();

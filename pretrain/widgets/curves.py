@@ -13,7 +13,8 @@ travel as float64, so NaN and the last digit arrive.
 In a notebook it follows a run while it trains:
 
     explorer = CurveExplorer()           # show it in a cell
-    fit(model, objective, corpus, run_dir="runs/a", after_evaluation=explorer.follow())
+    follow = explorer.follow("runs/a")
+    fit(model, objective, corpus, run_dir="runs/a", after_evaluation=follow)
 """
 
 import math
@@ -164,13 +165,12 @@ class CurveExplorer(Widget):
 
         def update(model, record: dict) -> None:
             seen.append(dict(record))
-            rows, known = seen, {}
             if run_dir is not None:
                 log = read_log(Path(run_dir) / "log.jsonl")
                 log.records.append(dict(record))
                 grown = from_log(log, name)
             else:
-                grown = assemble(name, rows, **known)
+                grown = assemble(name, seen)
             others = [run for run in self.runs if run.name != name]
             self.runs = [*others, grown]
 
