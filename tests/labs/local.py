@@ -5,6 +5,7 @@ of each lab run; here the tests themselves are tried on many right and wrong sol
 """
 
 import random
+from types import SimpleNamespace
 
 import torch
 
@@ -21,9 +22,11 @@ def verdicts(bundle: dict, code: str) -> list[tuple[dict, str]]:
     sources = [*bundle["given"], *bundle["solution"]]
     names = namespace([*sources, code], "submission")
     given = namespace(bundle["given"], "given")
+    right = namespace(sources, "reference")
+    reference = SimpleNamespace(**{name: right[name] for name in bundle["wanted"]})
     found = []
     for test in bundle["tests"]:
-        known = given | HELPERS | {"seed": bundle["seed"]}
+        known = given | HELPERS | {"seed": bundle["seed"], "reference": reference}
         known |= {name: _as_remote(names[name]) for name in bundle["wanted"]}
         random.seed(0)
         torch.manual_seed(0)
