@@ -15,7 +15,7 @@ from pretrain.objectives import Masked
 from pretrain.objectives.masked import ALL_MASK, BERT_SPLIT
 from pretrain.training import Budget, Run
 
-RATES = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+RATES = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 SPLITS = {"mask": ALL_MASK, "bert": BERT_SPLIT}
 
 
