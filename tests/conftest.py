@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ["widget_site"]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
 def pytest_collection_modifyitems(items) -> None:
     """Keep a file's tests, and those that share a slow build, in one process.
 
