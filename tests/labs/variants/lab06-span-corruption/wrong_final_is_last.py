@@ -1,0 +1,15 @@
+"""The final sentinel is always the last of the list."""
+
+
+def cut_out(tokens, noise, sentinels):
+    source, answer, spans, before = [], [], 0, False
+    for token, hidden in zip(tokens, noise):
+        if hidden and not before:
+            if spans + 1 >= len(sentinels):
+                raise ValueError("too few sentinels")
+            source.append(sentinels[spans])
+            answer.append(sentinels[spans])
+            spans += 1
+        (answer if hidden else source).append(token)
+        before = hidden
+    return source, [*answer, sentinels[-1]]
