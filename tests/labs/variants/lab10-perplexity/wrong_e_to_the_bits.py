@@ -1,0 +1,7 @@
+"""Bits are taken for nats."""
+
+import math
+
+
+def token_perplexity(bits, size, tokens):
+    return math.exp(bits * size / tokens)
