@@ -91,8 +91,9 @@ def pages(smoke_book) -> dict[str, Page]:
 def chapters(root) -> list[str]:
     """The pages that the table of contents lists."""
     toc = yaml.safe_load((root / "_toc.yml").read_text())
-    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [toc["root"], *files]
+    entries = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    entries += [section for entry in entries for section in entry.get("sections", ())]
+    return [toc["root"], *(entry["file"] for entry in entries)]
 
 
 def is_outside(address: str) -> bool:
