@@ -1,0 +1,11 @@
+"""The prefix is one position longer than k says."""
+
+import torch
+
+
+def prefix_mask(k, length):
+    if (k < 0).any() or (k > length).any():
+        raise ValueError("no such prefix")
+    index = torch.arange(length)
+    before = index[None, None, :] <= index[None, :, None]
+    return before | (index <= k[:, None])[:, None, :]
