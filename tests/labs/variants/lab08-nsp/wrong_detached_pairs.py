@@ -1,0 +1,14 @@
+"""The pair loss is added as a number: no gradient reaches its head."""
+
+import torch
+
+
+def pair_objective(
+    token_logits, targets, pair_logits, labels, masked, pairs, weight=1.0
+):
+    cross_entropy = torch.nn.functional.cross_entropy
+    of_tokens = cross_entropy(
+        token_logits.flatten(0, 1), targets.flatten(), reduction="sum"
+    )
+    of_pairs = cross_entropy(pair_logits, labels, reduction="sum").item()
+    return of_tokens / max(masked, 1) + weight * of_pairs / max(pairs, 1)
