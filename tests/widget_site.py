@@ -22,6 +22,7 @@ import yaml
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent / "browser"
+PATIENCE = 180_000  # ms: a busy machine may be many times slower
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
 # Names resolve to nothing, so a request to another host fails and is reported.
 FLAGS = [
@@ -159,7 +160,9 @@ def widget_server(widget_site):
 def chrome(chromium):
     # of a module, not of the session: two of them cannot live in one thread
     with sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = tools.chromium.launch(
+            executable_path=chromium, args=FLAGS, timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -181,6 +184,7 @@ def open_page(chrome, widget_site, widget_server):
             **more,
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
 
         def note(request):

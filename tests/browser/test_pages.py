@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+from widget_site import PATIENCE, Silent
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 # Names resolve to nothing, so a request to another host fails and is reported.
@@ -22,11 +23,6 @@ QUIET = [
 ]
 
 
-class Silent(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="module")
 def site(smoke_book):
     """Serve the book on this machine and return its address."""
@@ -40,7 +36,9 @@ def site(smoke_book):
 @pytest.fixture(scope="module")
 def browser(chromium):
     with sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=chromium, args=QUIET)
+        browser = tools.chromium.launch(
+            executable_path=chromium, args=QUIET, timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -58,6 +56,7 @@ def visit(browser, address, size, theme):
         viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),
         color_scheme=theme,
     )
+    context.set_default_timeout(PATIENCE)
     page, wrong = context.new_page(), []
     base = address.split("/", 3)[:3]
 

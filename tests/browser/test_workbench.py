@@ -12,7 +12,7 @@ import threading
 
 import numpy as np
 import pytest
-from widget_site import MOUNTED, SIZES, Silent, settle
+from widget_site import MOUNTED, PATIENCE, SIZES, Silent, settle
 
 from pretrain.experiments.tables import read_summary
 from pretrain.widgets.base import Widget
@@ -138,6 +138,7 @@ def visit(chrome, book):
             viewport={"width": width, "height": height}, color_scheme=theme
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
 
         def note(asked):
