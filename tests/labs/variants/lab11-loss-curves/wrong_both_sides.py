@@ -1,0 +1,12 @@
+"""A step far below the curve is called a spike."""
+
+
+def spikes(losses, reach, limit):
+    logs = losses.double().log()
+    n = len(logs)
+    rest = logs.clone()
+    for t in range(n):
+        r = min(reach, t, n - 1 - t)
+        rest[t] -= logs[t - r : t + r + 1].median()
+    noise = max(1.4826 * rest.abs().median().item(), 0.005)
+    return (rest.abs() > limit * noise).nonzero().flatten().tolist()

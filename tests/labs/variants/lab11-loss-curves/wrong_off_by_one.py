@@ -1,0 +1,23 @@
+"""The fit begins one step late."""
+
+import torch
+
+
+def fit_power_law(losses, exponents, since):
+    y = losses.double()[since:]
+    if len(y) < 3:
+        raise ValueError("too few")
+    t = torch.arange(since + 1, since + 1 + len(y)).double()
+    best = None
+    for alpha in exponents:
+        x = t**-alpha
+        dx = x - x.mean()
+        height = (dx * y).sum() / (dx * dx).sum()
+        floor = y.mean() - height * x.mean()
+        if floor < 0:
+            floor = torch.tensor(0.0)
+            height = (x * y).sum() / (x * x).sum()
+        error = ((y - floor - height * x) ** 2).sum().item()
+        if best is None or error < best[0]:
+            best = error, (floor.item(), height.item(), float(alpha))
+    return best[1]
