@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from os_tools import find_tool
 
 # No test is timed: on a busy machine an example may take longer than any deadline.
 settings.register_profile("untimed", deadline=None)
@@ -37,18 +38,6 @@ def pytest_collection_modifyitems(items) -> None:
 def root() -> Path:
     """Return the folder that holds the book, the package and the tests."""
     return ROOT
-
-
-def find_tool(name: str) -> str:
-    """Return the path of a program that pip cannot install.
-
-    Without it the test is skipped and says why; in CI, where it must be, it fails.
-    """
-    path = shutil.which(name)
-    if path is None:
-        reason = f"{name} is not installed on this machine"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    return path
 
 
 @pytest.fixture(scope="session")

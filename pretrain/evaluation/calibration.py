@@ -146,7 +146,7 @@ def reliability(
         )
     edges = np.linspace(0, 1, bins + 1)
     if scheme == "mass":
-        edges = np.quantile(confidence, edges)
+        edges = np.percentile(confidence, 100 * edges)
     place = np.searchsorted(edges[1:-1], confidence)  # (low, high]
     counts = np.bincount(place, minlength=bins)
     held = counts > 0

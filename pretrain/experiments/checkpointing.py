@@ -25,6 +25,11 @@ class Recomputed:
 
     config: ModelConfig
 
+    @property
+    def context(self) -> int:
+        """The longest row, as the plain configuration has it."""
+        return self.config.context
+
     def build(self, seed: int = 0) -> Transformer:
         """The same weights as those of the plain configuration."""
         model = self.config.build(seed)

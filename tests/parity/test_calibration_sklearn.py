@@ -46,7 +46,7 @@ def test_the_error_is_the_weighted_gap_of_its_curve(scheme):
     )
     edges = np.linspace(0, 1, 11)
     if scheme == "mass":
-        edges = np.quantile(confidence, edges)
+        edges = np.percentile(confidence, 100 * edges)
     counts, _ = np.histogram(confidence, edges)
     expected = np.average(np.abs(accuracy - mean), weights=counts)
     found = reliability(confidence, right, 10, scheme)

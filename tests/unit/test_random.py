@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 import torch
-from conftest import find_tool
+from os_tools import find_tool
 
 from pretrain import random
 from pretrain.errors import PretrainError

@@ -1,0 +1,18 @@
+"""Programs that pip cannot install."""
+
+import os
+import shutil
+
+import pytest
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a program that pip cannot install.
+
+    Without it the test is skipped and says why; in CI, where it must be, it fails.
+    """
+    path = shutil.which(name)
+    if path is None:
+        reason = f"{name} is not installed on this machine"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return path
