@@ -28,6 +28,7 @@ PAGE := _build/page/$(notdir $(basename $(P)))
 BUILD := $(BIN)/jupyter-book build .
 LINT := $(BIN)/ruff check . && $(BIN)/codespell $$(git ls-files '*.md' '*.py' '*.cff')
 # One test process a core, each on one thread.
+ALONE := PRETRAIN_BUDGET=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m alone
 PYTEST := PRETRAIN_BUDGET=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
   -n auto --dist loadgroup --no-loadscope-reorder
 NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
@@ -44,11 +45,13 @@ book: $(BOOK_READY)
 
 test: $(TEST_READY)
 	@$(LINT)
-	@$(PYTEST)
+	@$(PYTEST) -m "not slow and not alone"
+	@$(ALONE)
 
 test-all: $(TEST_READY)
 	@$(LINT)
-	@$(PYTEST) -m "slow or not slow"
+	@$(PYTEST) -m "not alone"
+	@$(ALONE)
 
 page: $(BOOK_READY)
 	@test -f "$(P)" || { echo "Say which page: make page P=chapters/....md"; exit 2; }
