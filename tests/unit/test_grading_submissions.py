@@ -55,12 +55,12 @@ def test_canvas(tmp_path):
 def test_moodle(tmp_path):
     put(tmp_path, {
         "Ada Lovelace_101_assignsubmission_file_/lab.ipynb": notebook("a = 1"),
-        "Alan Turing_102_assignsubmission_file_/work/lab.py": b"a = 2",
+        "Alan Turing_102_assignsubmission_file_/answers/lab.py": b"a = 2",
     })  # fmt: skip
     (tmp_path / "Grace Hopper_103_assignsubmission_file_").mkdir()
     assert names(collect(tmp_path)) == {
         "Ada Lovelace": ["lab.ipynb"],
-        "Alan Turing": ["work/lab.py"],
+        "Alan Turing": ["answers/lab.py"],
         "Grace Hopper": [],
     }
 
