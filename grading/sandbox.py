@@ -182,6 +182,8 @@ class Sandbox:
 
     def open(self) -> socket.socket:
         """Start a runner and return the connection to it. Raises Lost."""
+        if self.process.poll() is not None:  # what it began may answer for a moment
+            raise Lost("the sandbox has ended")
         ours, theirs = socket.socketpair()
         try:
             self.control.settimeout(5)

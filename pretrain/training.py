@@ -91,7 +91,7 @@ def fit(
     _check_fit(model, corpus, budget)
     steppers = optimizers(model, budget.lr, budget.muon_lr, budget.optimizer)
     held_out = evaluation_set(corpus, objective, budget.held_out, budget.length)
-    log = RunLog(_header(model, objective, corpus, budget, seed, device, name))
+    log = RunLog(run_header(model, objective, corpus, budget, seed, device, name))
     first = distributed.rank() == 0  # it writes; all read
     start = _open(run_dir, log, model, steppers, resume, first)
     distributed.same_start(model, start)
@@ -242,7 +242,8 @@ def _check_fit(model: nn.Module, corpus, budget: Budget) -> None:
         )
 
 
-def _header(model, objective, corpus, budget, seed, device, name) -> dict:
+def run_header(model, objective, corpus, budget, seed, device, name) -> dict:
+    """What the log of such a run begins with; :func:`pretrain.runs.environment` too."""
     return {
         "name": name,
         "objective": {"kind": type(objective).__name__, **asdict(objective)},

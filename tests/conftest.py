@@ -34,6 +34,20 @@ def pytest_collection_modifyitems(items) -> None:
     items.sort(key=lambda item: groups[item] not in BUILDERS)
 
 
+def pytest_configure(config) -> None:
+    """Refuse to run where groups have no effect: two builds would share a folder.
+
+    pytest-xdist 3.8 groups by writing to `_nodeid`, which pytest 9.2 does not have.
+    """
+    if config.getoption("dist", "no") == "loadgroup" and not hasattr(
+        pytest.Item, "_nodeid"
+    ):
+        raise pytest.UsageError(
+            f"pytest-xdist does not keep groups of tests together under pytest "
+            f"{pytest.__version__}: install requirements-test.txt (make test does)"
+        )
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Return the folder that holds the book, the package and the tests."""

@@ -26,6 +26,7 @@ from torch import Tensor
 from pretrain.batch import Batch
 from pretrain.corpora.document import Document
 from pretrain.errors import EmptyCorpusError, EmptyLossError, PretrainError
+from pretrain.evaluation.information import Counts, Rates
 from pretrain.losses import IGNORE, Loss, token_losses
 from pretrain.objectives import Masked, Objective
 from pretrain.packing import rows_from
@@ -173,10 +174,8 @@ class Score:
                 f"bits per byte need every token scored: {int(self.counts.sum())} of "
                 f"{expected} are (a masked model scores some tokens only)"
             )
-        size = sum(d.bytes for d in documents)
-        if not size:
-            raise PretrainError("the documents hold no text: there are no bytes")
-        return float(self.nats.sum() / math.log(2) / size)
+        counts = Counts.of(documents, closing=True)
+        return Rates(float(self.nats.sum()), counts).bits_per_byte
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ from pretrain.checkpoints import as_json
 from pretrain.errors import CheckpointError, PretrainError
 from pretrain.experiments.base import SIZES, Arm, Experiment, Size
 from pretrain.runs import RunLog, environment, read_log
-from pretrain.training import _header, fit
+from pretrain.training import fit, run_header
 
 TOLERANCE = 1e-2
 """Nats that a repeated run's held-out losses may differ by on another machine.
@@ -181,7 +181,7 @@ def _finished(experiment, size, todo, workers):
 
 def _check(log, experiment, size, arm, seed, path) -> None:
     """The header must be that of the run that would be made here."""
-    plan = _header(
+    plan = run_header(
         arm.model.build(seed), arm.objective, arm.corpus(), arm.budget, seed, "cpu", ""
     )
     about = {"experiment": experiment.name, "size": size, "arm": arm.name}

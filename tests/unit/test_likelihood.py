@@ -179,7 +179,7 @@ def test_bits_per_byte_need_every_token():
 
 
 def test_bits_per_byte_need_text():
-    with pytest.raises(PretrainError, match="hold no text"):
+    with pytest.raises(PretrainError, match="holds no bytes"):
         Score(np.ones(1), np.ones(1)).bits_per_byte([Document((), "")])
 
 

@@ -221,54 +221,6 @@ def test_bad_smoothing_is_refused(smoothing):
         cross_entropy(logits, targets, label_smoothing=smoothing)
 
 
-# -- label smoothing --------------------------------------------------------------
-
-
-def smoothed_loss(logits, target, soft):
-    """−Σ soft · log p, where `soft` is (true class, each other class)."""
-    log_p = log_softmax_numpy(logits)
-    weights = np.full(len(log_p), soft[1])
-    weights[target] = soft[0]
-    assert weights.sum() == pytest.approx(1, abs=1e-12)
-    return -float((weights * log_p).sum())
-
-
-@pytest.mark.parametrize("vocab_size", [2, 7, 1000])
-def test_the_two_conventions_of_label_smoothing(vocab_size):
-    epsilon = 0.1
-    logits, _ = example((), vocab_size=vocab_size)
-    row, target = logits.detach().numpy(), vocab_size // 2
-    ours = float(
-        cross_entropy(logits, torch.tensor(target), label_smoothing=epsilon)
-        .mean()
-        .detach()
-    )
-    share = epsilon / vocab_size
-    over_all = smoothed_loss(row, target, (1 - epsilon + share, share))
-    assert ours == pytest.approx(over_all, rel=1e-12)
-    # the other convention: ε shared among the V − 1 others
-    others = smoothed_loss(row, target, (1 - epsilon, epsilon / (vocab_size - 1)))
-    assert abs(others - ours) > 1e-6, "the conventions differ"
-    less = epsilon * (vocab_size - 1) / vocab_size  # ε' that makes them agree
-    matched = smoothed_loss(row, target, (1 - less, less / (vocab_size - 1)))
-    assert matched == pytest.approx(ours, rel=1e-12)
-
-
-def test_the_smoothed_loss_has_its_floor_at_the_smoothed_target():
-    epsilon, target = 0.1, torch.tensor(4)
-    soft = torch.full((V,), epsilon / V, dtype=torch.float64)
-    soft[target] += 1 - epsilon
-    floor = -float((soft * soft.log()).sum())
-    best = soft.log().requires_grad_()
-    loss = cross_entropy(best, target, label_smoothing=epsilon).mean()
-    (gradient,) = torch.autograd.grad(loss, best)
-    assert float(loss.detach()) == pytest.approx(floor, rel=1e-12) and floor > 0.3
-    assert gradient.abs().max() < 1e-12
-    surer = best.detach() + 3.0 * F.one_hot(target, V)
-    assert cross_entropy(surer, target, label_smoothing=epsilon).mean() > floor
-    assert cross_entropy(surer, target).mean() < cross_entropy(best, target).mean()
-
-
 # -- perplexity -------------------------------------------------------------------
 
 
