@@ -41,6 +41,7 @@ ALL = {
     "masking_rate": ("MaskingRateResults", repr(summary())),
     "objectives": ("ObjectiveExplorer", ""),
     "packing": ("Packing", ""),
+    "scale": ("RunCalculator", ""),
     "spans": ("SpanWorkbench", ""),
     "units": ("Units", ""),
 }

@@ -67,6 +67,11 @@ def bits(root, result):
         assert f"{model['bits_per_byte']:.3f}" in root.inner_text()
 
 
+def costs(root, result):
+    assert f"{result['dollars']:,.0f} dollars" in root.inner_text()
+    assert ("● It fits" in root.inner_text()) == result["fits"]
+
+
 def guesses(root, result):
     assert len(result["ranks"]) == 3
     assert f"{result['reader']['lower']:.2f}" in root.inner_text()
@@ -102,6 +107,7 @@ ACTS = {
     "objectives": ("ObjectiveExplorer", press("slider", "Corruption rate", "End"),
                    nothing),
     "packing": ("Packing", press("radio", "concat", "Space"), leaks),
+    "scale": ("RunCalculator", press("slider", "Peak used", "End"), costs),
     "spans": ("SpanWorkbench", press("slider", "Corruption rate", "Home"),
               nothing),
     "units": ("Units", press("slider", "Loss of A", "End"), bits),

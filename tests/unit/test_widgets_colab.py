@@ -33,6 +33,7 @@ from pretrain.widgets.masking import MaskingExplorer
 from pretrain.widgets.masking_rate import MaskingRateResults
 from pretrain.widgets.objectives import ObjectiveExplorer
 from pretrain.widgets.packing import Packing
+from pretrain.widgets.scale import RunCalculator
 from pretrain.widgets.spans import SpanWorkbench
 from pretrain.widgets.units import Units
 from rate_summaries import summary
@@ -41,7 +42,8 @@ shell, told = InteractiveShell.instance(), {}
 widgets = [AttentionExplorer(), ChatLossMask(), CurveExplorer(),
            GuessNextLetter(["abc"], [[1, 2, 3]]), LogitsToLoss(),
            MaskingExplorer(), MaskingRateResults(summary()),
-           ObjectiveExplorer(), Packing(), SpanWorkbench(), Units()]
+           ObjectiveExplorer(), Packing(), RunCalculator(), SpanWorkbench(),
+           Units()]
 for widget in widgets:
     with capture_output() as shown:
         shell.display_formatter.format(widget)
