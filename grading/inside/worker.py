@@ -103,6 +103,9 @@ class Nothing(types.ModuleType):
     def __call__(self, *args, **kwargs):
         return self
 
+    def __mro_entries__(self, bases):
+        return ()  # a class made from nothing, such as a widget, has no base
+
 
 def _order(control):
     """Receive an order of three letters, and a connection if one comes with it."""

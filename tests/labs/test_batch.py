@@ -23,7 +23,8 @@ SAID = "**Your answer to question 3:**\n\nBecause *two* was asked for."
 
 
 def with_answer(code: str) -> str:
-    data = json.loads(hostile.notebook(code))
+    widget = "import anywidget\n\n\nclass Shown(anywidget.AnyWidget):\n    x = 1\n\n\n"
+    data = json.loads(hostile.notebook(widget + code))
     data["cells"].append({"cell_type": "markdown", "source": SAID})
     return json.dumps(data)
 
@@ -52,6 +53,7 @@ def test_rows_and_reports(graded):
         "bob": ("graded", "3"),
         "zoë": ("missing", "0"),
     }
+    assert found["ada"]["reason"] == "", "a widget in a notebook is no mistake"
     assert found["bob"]["reason"].startswith("1.1: twice 1 is 2; 1.2: twice a random")
     text = (graded / "out" / "reports" / "ada.md").read_text("utf8")
     assert "> Because \\*two\\* was asked for." in text and "2 points: says" in text
