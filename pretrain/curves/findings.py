@@ -229,14 +229,16 @@ def find_plateau(
             )
     if whole is None:
         return None, "The curve is too short to tell whether it still falls."
-    between = f"between {percent(whole[0])} and {percent(whole[1])}"
     if whole[0] <= 0 <= whole[1]:
         return None, (
             "The loss is too noisy to tell whether it still falls: over the last half "
-            f"of the steps it changed by {between}."
+            f"of the steps it changed by between {percent(whole[0])} and "
+            f"{percent(whole[1])}."
         )
-    way = "still falls" if whole[1] < 0 else "rises"
-    return None, f"The loss {way}: by {between} over the last half of the steps."
+    way, sizes = ("still falls", whole[::-1]) if whole[1] < 0 else ("rises", whole)
+    least, most = (percent(size).lstrip("+-") for size in sizes)
+    by = f"by between {least} and {most}"
+    return None, f"The loss {way}, {by} over the last half of the steps."
 
 
 def percent(change: float) -> str:

@@ -214,9 +214,10 @@ function findPlateau(x, y, clean) {
     }
   }
   if (!whole) return [null, "The curve is too short to tell whether it still falls."];
-  const between = `between ${percent(whole[0])} and ${percent(whole[1])}`;
-  if (whole[0] <= 0 && whole[1] >= 0) return [null, `The loss is too noisy to tell whether it still falls: over the last half of the steps it changed by ${between}.`];
-  return [null, `The loss ${whole[1] < 0 ? "still falls" : "rises"}: by ${between} over the last half of the steps.`];
+  const [low, high] = whole.map(percent);
+  if (whole[0] <= 0 && whole[1] >= 0) return [null, `The loss is too noisy to tell whether it still falls: over the last half of the steps it changed by between ${low} and ${high}.`];
+  const falls = whole[1] < 0, [least, most] = (falls ? [high, low] : [low, high]).map((size) => size.slice(1)); // no sign
+  return [null, `The loss ${falls ? "still falls" : "rises"}, by between ${least} and ${most} over the last half of the steps.`];
 }
 function analyze(value, step) {
   const notes = [], ok = value.map((v) => (finite(v) ? 1 : 0)), is = (_, i) => ok[i];

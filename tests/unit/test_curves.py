@@ -1,5 +1,7 @@
 """Loss curves: smoothing, findings on curves whose truth is known, power laws."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,6 +99,28 @@ def test_falling_curves_without_noise_are_healthy(loss):
     found = analyze(loss)
     assert (found.spikes, found.plateau, found.divergence) == ((), None, None)
     assert "still falls" in found.notes[-1]
+
+
+@pytest.mark.parametrize(
+    "start, end, note",
+    [
+        # Over the last half from 4 to 3, a quarter less; from 8.0 to 8.2, 2.5 % more.
+        (16 / 3, 3, "The loss still falls, by between 25.0 % and 25.0 %"),
+        (8, 8.2**2 / 8, "The loss rises, by between 2.5 % and 2.5 %"),
+    ],
+)
+def test_how_much_it_falls_or_rises_has_no_sign(start, end, note):
+    assert analyze(np.geomspace(start, end, 1001)).notes[-1].startswith(note)
+
+
+def test_falls_by_the_smaller_size_first():
+    note = analyze(noisy(decay(), 0.05, Counter(9))).notes[-1]
+    sizes = re.fullmatch(
+        r"The loss still falls, by between ([\d.]+) % and ([\d.]+) % "
+        "over the last half of the steps.",
+        note,
+    )
+    assert float(sizes[1]) < float(sizes[2])
 
 
 def test_not_finite_comes_first():
