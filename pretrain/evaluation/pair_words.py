@@ -80,23 +80,41 @@ def accuracy(
     Rows 2i and 2i+1 of NSP hold the same segments, so couples are what is resampled.
     Raises PretrainError for another ``sees``, and when the test pairs are odd.
     """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    if sees not in ("together", "apart"):
-        raise PretrainError(f'sees is "together" or "apart", not {sees!r}')
+    _known(sees)
     if len(test.labels) % 2:
         raise PretrainError(
             f"{len(test.labels)} test pairs: give an even number, for they come in twos"
         )
+    right = verdicts(train, test, sees, topics) == test.labels
+    return bootstrap(mean, right.reshape(-1, 2).astype(float), seed=seed)
+
+
+def verdicts(
+    train: Bags,
+    test: Bags,
+    sees: Literal["together", "apart"] = "together",
+    topics: int = 32,
+) -> np.ndarray:
+    """The labels (n,) that the baseline gives to ``test``: 1 where it says false.
+
+    Raises PretrainError for another ``sees``.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    _known(sees)
     with threadpool_limits(1):
         space = _Topics(train, topics)
         x, y = (space.features(side, sees) for side in (train, test))
         center, spread = x.mean(0), x.std(0) + 1e-6
         probe = LogisticRegression(C=0.1, max_iter=500)
         probe.fit((x - center) / spread, train.labels)
-        right = probe.predict((y - center) / spread) == test.labels
-    return bootstrap(mean, right.reshape(-1, 2).astype(float), seed=seed)
+        return probe.predict((y - center) / spread)
+
+
+def _known(sees: str) -> None:
+    if sees not in ("together", "apart"):
+        raise PretrainError(f'sees is "together" or "apart", not {sees!r}')
 
 
 class _Topics:

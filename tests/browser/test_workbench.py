@@ -77,6 +77,15 @@ def guesses(root, result):
     assert f"{result['reader']['lower']:.2f}" in root.inner_text()
 
 
+def follows(root, result):
+    assert result["any"]["asked"] == 1
+    assert f"{result['any']['you']} of 1" in root.inner_text()
+
+
+def lucky(root, result):
+    assert f"leads in {result['tests']['a_leads'] / 20:.1f} %" in root.inner_text()
+
+
 def point(root, result):
     for found in result.values():
         assert f"{found['told']['mean']:.3f}" in root.inner_text()
@@ -99,8 +108,10 @@ ACTS = {
     "attention": ("AttentionExplorer", press("radio", "full", "Space"), leaks),
     "chat_mask": ("ChatLossMask", press("checkbox", "<end> is scored", "Space"), turns),
     "curves": ("CurveExplorer", press("checkbox", "power law", "Space"), ends),
+    "follows": ("DoesItFollow", press("button", "Yes, it follows", "Enter"), follows),
     "guessing": ("GuessNextLetter", reveal, guesses),
     "logits": ("LogitsToLoss", press("slider", "floor", "End"), loss),
+    "luck": ("BetterOrLuck", press("slider", "B's true lead", "End"), lucky),
     "masking": ("MaskingExplorer", press("slider", "Masking rate", "End"), scored),
     "masking_rate": ("MaskingRateResults", press("slider", "Masking rate", "End"),
                      point),
