@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 from widget_site import PATIENCE, Silent
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+LOOKS = [("phone", "light"), ("desktop", "dark")]
 # Names resolve to nothing, so a request to another host fails and is reported.
 CUT_OFF = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 QUIET = [
@@ -50,14 +51,29 @@ def names(smoke_book) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in pages] + ["search.html"]
 
 
-def visit(browser, address, size, theme):
-    """Open a page; return it with what went wrong while it loaded."""
-    context = browser.new_context(
-        viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),
-        color_scheme=theme,
-    )
+@pytest.fixture(scope="module")
+def context(browser):
+    """One for all pages: scripts are read once, as in a reader's browser."""
+    context = browser.new_context()
     context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+def look(page, size, theme) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
+    if page.url != "about:blank":  # the theme follows a moment later
+        page.wait_for_function(
+            "name => document.documentElement.dataset.theme === name", arg=theme
+        )
+
+
+def visit(context, address):
+    """Open a page on a phone; return it with what goes wrong in it."""
     page, wrong = context.new_page(), []
+    look(page, "phone", "light")
     base = address.split("/", 3)[:3]
 
     def note_request(request):
@@ -77,17 +93,14 @@ def visit(browser, address, size, theme):
         lambda got: wrong.append(f"{got.status}: {got.url}") if got.status > 399 else 0,
     )
     page.goto(address, wait_until="load")
-    page.wait_for_load_state("networkidle")
     return page, wrong
 
 
-@pytest.mark.parametrize(
-    ("size", "theme"), [("phone", "light"), ("desktop", "dark")]
-)
-def test_pages_work_cut_off_from_the_network(browser, site, names, size, theme):
+def test_pages_work_cut_off_from_the_network(context, site, names):
+    """On a phone, and on a desktop in the dark."""
     seen_math = 0
     for name in names:
-        page, wrong = visit(browser, site + name, size, theme)
+        page, wrong = visit(context, site + name)
         math = page.locator("article .math").count()
         if math:
             page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
@@ -102,46 +115,56 @@ def test_pages_work_cut_off_from_the_network(browser, site, names, size, theme):
             broken = page.locator("mjx-merror, [data-mjx-error]").all_text_contents()
             assert not broken, f"{name} has formulas in error: {broken}"
             seen_math += math
+        for size, theme in LOOKS:
+            look(page, size, theme)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= SIZES[size][0], f"{name} is {width} pixels wide"
+        page.wait_for_load_state("networkidle")
         assert not wrong, f"{name}: {wrong}"
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= SIZES[size][0], f"{name} is {width} pixels wide"
-        page.context.close()
+        page.close()
     assert seen_math
 
 
-def test_the_test_sees_a_request_outside(browser, site, names):
+def test_the_test_sees_a_request_outside(context, site, names):
     """A page that asks another host must be caught, or the test above shows nothing."""
-    page, wrong = visit(browser, site + names[0], "desktop", "light")
+    page, wrong = visit(context, site + names[0])
+    page.wait_for_load_state("networkidle")
     assert not wrong
     page.evaluate(
         "document.body.append(Object.assign(new Image(), {src: '//a.test/x'}))"
     )
     page.wait_for_timeout(300)
     assert any("a.test" in line for line in wrong)
-    page.context.close()
+    page.close()
 
 
-def test_drawings_change_with_the_theme(browser, site, names):
+def test_drawings_change_with_the_theme(context, site, smoke_book, names):
     """The ink of a figure is dark on the light theme and light on the dark one."""
-    ink = {}
+    drawn = [
+        name
+        for name in names
+        if 'class="figure-drawing' in (smoke_book / name).read_text("utf8")
+    ]
+    assert len(drawn) > 10
+    page, _ = visit(context, site + drawn[0])
+    assert page.locator("svg.figure-drawing").count()
+    fits = page.evaluate(
+        """() => [...document.querySelectorAll('svg.figure-drawing')]
+        .every(svg => svg.getBoundingClientRect().width <= innerWidth)"""
+    )
+    assert fits, f"{drawn[0]}: a figure is wider than the phone"
+    ink = set()
     for theme in ("light", "dark"):
-        for name in names:
-            page, _ = visit(browser, site + name, "phone", theme)
-            if page.locator("svg.figure-drawing").count():
-                ink[theme] = page.evaluate(
-                    """() => {
-                      const probe = document.createElement('i');
-                      probe.style.color = 'var(--color-ink)';
-                      document.body.append(probe);
-                      return getComputedStyle(probe).color;
-                    }"""
-                )
-                fits = page.evaluate(
-                    """() => [...document.querySelectorAll('svg.figure-drawing')]
-                    .every(svg => svg.getBoundingClientRect().width <= innerWidth)"""
-                )
-                assert fits, f"{name}: a figure is wider than the phone"
-                page.context.close()
-                break
-            page.context.close()
-    assert ink["light"] != ink["dark"]
+        look(page, "phone", theme)
+        ink.add(
+            page.evaluate(
+                """() => {
+                  const probe = document.createElement('i');
+                  probe.style.color = 'var(--color-ink)';
+                  document.body.append(probe);
+                  return getComputedStyle(probe).color;
+                }"""
+            )
+        )
+    assert len(ink) == 2
+    page.close()
