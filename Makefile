@@ -28,7 +28,6 @@ PAGE := _build/page/$(notdir $(basename $(P)))
 BUILD := $(BIN)/jupyter-book build .
 LINT := $(BIN)/ruff check . && $(BIN)/codespell $$(git ls-files '*.md' '*.py' '*.cff')
 # One test process a core, each on one thread.
-ALONE := PRETRAIN_BUDGET=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m alone
 PYTEST := PRETRAIN_BUDGET=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
   -n auto --dist loadgroup --no-loadscope-reorder
 NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
@@ -45,13 +44,11 @@ book: $(BOOK_READY)
 
 test: $(TEST_READY)
 	@$(LINT)
-	@$(PYTEST) -m "not slow and not alone"
-	@$(ALONE)
+	@$(PYTEST)
 
 test-all: $(TEST_READY)
 	@$(LINT)
-	@$(PYTEST) -m "not alone"
-	@$(ALONE)
+	@$(PYTEST) -m ""
 
 page: $(BOOK_READY)
 	@test -f "$(P)" || { echo "Say which page: make page P=chapters/....md"; exit 2; }

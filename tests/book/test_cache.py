@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-# Beside other tests a page has been seen to run once too often; why is not known.
-pytestmark = pytest.mark.alone
-
 CONFIG = """
 title: Tiny
 only_build_toc_files: true
