@@ -62,7 +62,7 @@ const PARTS = [ // key, letter, name, color, bytes
   ["gradients", "G", "gradients", "prefix", ([, g]) => `${g} N`],
   ["optimizer", "O", "optimizer", "span", ([, , o]) => `${o} N`],
   ["blocks", "B", "activations", "corrupted", ([, , , k], now) => (now.recompute ? `${k} BT (LD + c)` : `${k} BTLc`)],
-  ["loss", "L", "logits, 3 times", "scored", (_, now) => (now.chunked ? `12 · ${Math.min(CHUNK, now.rows * now.length)} V` : "12 BTV")],
+  ["loss", "L", "logits × 3", "scored", (_, now) => (now.chunked ? `12 · ${Math.min(CHUNK, now.rows * now.length)} V` : "12 BTV")],
 ];
 const STARTS = [ // name, weights, tokens, chip, chips, used, rows, length, vocabulary
   ["7 billion, 20 tokens each", 7e9, 140e9, "H100", 64, 0.4, 4, 2048, 32000],
@@ -74,7 +74,7 @@ const place = (ratio) => (100 * (Math.min(HIGH, Math.max(LOW, Math.log10(ratio))
 
 function render({ model, el }) {
   const { root, say, stop: quiet } = kit.frame(el, "What a run costs, and whether it fits",
-    "N weights read D tokens, by 6 N D operations. Each chip has rows of its own (data parallelism).");
+    "Six operations for each weight and token. Every chip reads rows of its own (data parallelism).");
   const act = (values) => state.change(values);
   const large = (label, trait, min, max) => kit.slider({
     label, min, max, step: "any", value: min, show: (x) => figures(10 ** x),
@@ -87,7 +87,7 @@ function render({ model, el }) {
   });
   const c = {
     parameters: large("Weights N", "parameters", 7, 12),
-    tokens: large("Tokens D", "tokens", 8, 14),
+    tokens: large("Tokens read", "tokens", 8, 14),
     chip: list("Chip", "chip", Object.keys(CHIPS), (name) => `${name}, ${figures(CHIPS[name][1] / 1e9, 2)} GB`),
     chips: kit.number({ label: "Number of chips", min: 1, max: 100000, value: 1, onchange: (x) => act({ chips: x }) }),
     utilization: kit.slider({ label: "Peak used", min: 0.01, max: 1, step: 0.01, value: 0.01, show: (x) => kit.percent(x), onchange: (x) => act({ utilization: x }) }),
@@ -104,7 +104,7 @@ function render({ model, el }) {
   const starts = STARTS.map(([name, parameters, tokens, chip, chips, utilization, rows, length, vocabulary]) =>
     kit.button(name, () => act({ parameters, tokens, chip, chips, utilization, rows, length, vocabulary, precision: "mixed", recompute: false, chunked: false, cut: false })));
   const told = h("p", { class: "pw-scale-told" }), more = h("p", { class: "pw-note pw-scale-more" });
-  const fits = h("p", { class: "pw-scale-told" });
+  const fits = h("p", { class: "pw-scale-told pw-scale-fits" });
   const segments = PARTS.map(([, , , color]) => h("span", { class: "pw-smooth" }, h("i", { style: `background: var(--color-${color})` }), h("b", {})));
   const edge = h("span", { class: "pw-scale-card pw-smooth" }), name = h("span", {});
   edge.append(name);
@@ -133,9 +133,9 @@ function render({ model, el }) {
       control.set(trait === "parameters" || trait === "tokens" ? Math.log10(value) : control.input.tagName === "SELECT" ? String(value) : value);
     }
     const found = compute(now);
-    told.textContent = `6 N D = ${power(found.operations)} operations: ${duration(found.days)} on ${names(now.chips, now.chip)}, ${money(found.dollars)} for ${figures(found.hours)} chip-hours.`;
+    told.textContent = `6 · ${figures(now.parameters)} · ${figures(now.tokens)} = ${power(found.operations)} operations: ${duration(found.days)} on ${names(now.chips, now.chip)}, ${money(found.dollars)} for ${figures(found.hours)} chip-hours.`;
     more.textContent = `The peak of one ${now.chip} is ${CHIPS[now.chip][0] / 1e12} · 10¹² operations a second. A step reads ${figures(found.step)} tokens, and there are ${figures(Math.max(1, found.steps))} steps. `
-      + `Drawn as ${found.depth} layers of width ${figures(Math.round(found.width))}; attention's own products, which 6 N D leaves out, add ${kit.percent(found.attention, found.attention < 0.1 ? 1 : 0)}. `
+      + `Drawn as ${found.depth} layers of width ${figures(Math.round(found.width))}; attention's own products, which the 6 leaves out, add ${kit.percent(found.attention, found.attention < 0.1 ? 1 : 0)}. `
       + (now.recompute ? `A quarter of the work is the second forward pass: ${kit.percent(found.mfu)} of the peak are useful (MFU). ` : "")
       + (now.precision === "float32" ? "The peak is that of products in sixteen bits: in float32 the run would take much longer." : "");
     const states = found.memory.weights + found.memory.gradients + found.memory.optimizer;
@@ -160,7 +160,7 @@ function render({ model, el }) {
     ruler.setAttribute("aria-label", `${figures(found.ratio)} tokens a weight on a scale from a tenth to ten thousand, with a mark at 20`);
     const [n, d] = found.balanced;
     const side = found.ratio < 15 ? "below" : found.ratio > 30 ? "above" : "near";
-    ratio.textContent = `D / N is ${figures(found.ratio)}, ${side} the 20 or so at which a fit puts the best use of a budget. `
+    ratio.textContent = `${figures(found.ratio)} tokens a weight: ${side} the 20 or so at which a fit puts the best use of a budget. `
       + `At 20, the same operations train ${figures(n)} weights on ${figures(d)} tokens.`;
     say(`${told.textContent} ${fits.textContent}`);
   }

@@ -42,7 +42,9 @@ def check(page) -> dict:
         assert shown == pytest.approx(size / 1e9, rel=0.006)  # three figures
     text = page.locator(".pw").first.inner_text()
     assert "NaN" not in text and "undefined" not in text
-    assert ("● It fits" in text) == want["fits"]
+    # not in the whole text: the voice for screen readers lags behind on purpose
+    verdict = page.locator(".pw-scale-fits").first.inner_text()
+    assert verdict.startswith("● It fits" if want["fits"] else "○ It does not fit")
     # the bar is as long as its parts, and the chip's mark stands at its memory
     edges = page.evaluate(EDGES)
     left = edges[0][0]
@@ -82,7 +84,7 @@ def test_by_keyboard_and_mouse(open_page):
     first.get_by_label("Vocabulary V").select_option("128000")
     first.get_by_role("checkbox", name="loss in chunks").press("Space")
     check(page)
-    for name, ends in (("Weights N", (1e7, 1e12)), ("Tokens D", (1e8, 1e14))):
+    for name, ends in (("Weights N", (1e7, 1e12)), ("Tokens read", (1e8, 1e14))):
         slider = first.get_by_role("slider", name=name)
         for key, value in zip(("Home", "End"), ends, strict=True):
             slider.press(key)
