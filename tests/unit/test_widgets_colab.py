@@ -27,8 +27,10 @@ from pretrain.errors import PretrainError
 from pretrain.widgets.attention import AttentionExplorer
 from pretrain.widgets.chat_mask import ChatLossMask
 from pretrain.widgets.curves import CurveExplorer
+from pretrain.widgets.follows import DoesItFollow
 from pretrain.widgets.guessing import GuessNextLetter
 from pretrain.widgets.logits import LogitsToLoss
+from pretrain.widgets.luck import BetterOrLuck
 from pretrain.widgets.masking import MaskingExplorer
 from pretrain.widgets.masking_rate import MaskingRateResults
 from pretrain.widgets.objectives import ObjectiveExplorer
@@ -39,7 +41,8 @@ from pretrain.widgets.units import Units
 from rate_summaries import summary
 
 shell, told = InteractiveShell.instance(), {}
-widgets = [AttentionExplorer(), ChatLossMask(), CurveExplorer(),
+widgets = [AttentionExplorer(), BetterOrLuck(), ChatLossMask(), CurveExplorer(),
+           DoesItFollow(),
            GuessNextLetter(["abc"], [[1, 2, 3]]), LogitsToLoss(),
            MaskingExplorer(), MaskingRateResults(summary()),
            ObjectiveExplorer(), Packing(), RunCalculator(), SpanWorkbench(),
@@ -105,7 +108,7 @@ def test_the_classes_work_under_colabs_versions(older, root):
     before, after = told.pop("followed")
     assert before < after == 17  # at a rate of 1 every token of the text
     assert "give a number from 0.01 to 1" in told.pop("refused")
-    assert len(told) == 11
+    assert len(told) == 14
     for name, each in told.items():
         assert VIEW in each["shown"], name
         assert {VIEW, "image/svg+xml", "text/plain"} <= set(each["bundle"]), name
