@@ -87,14 +87,14 @@ function render({ model, el }) {
   });
   const c = {
     parameters: large("Weights N", "parameters", 7, 12),
-    tokens: large("Tokens read", "tokens", 8, 14),
+    tokens: large("Tokens", "tokens", 8, 14),
     chip: list("Chip", "chip", Object.keys(CHIPS), (name) => `${name}, ${figures(CHIPS[name][1] / 1e9, 2)} GB`),
     chips: kit.number({ label: "Number of chips", min: 1, max: 100000, value: 1, onchange: (x) => act({ chips: x }) }),
     utilization: kit.slider({ label: "Peak used", min: 0.01, max: 1, step: 0.01, value: 0.01, show: (x) => kit.percent(x), onchange: (x) => act({ utilization: x }) }),
     price: kit.number({ label: "Dollars a chip-hour", min: 0, max: 1000, step: "any", value: 0, onchange: (x) => act({ price: x }) }),
     rows: kit.slider({ label: "Rows B", min: 1, max: 64, step: 1, value: 1, show: (x) => `${x} a chip`, onchange: (x) => act({ rows: x }) }),
     length: list("Length T of a row", "length", LENGTHS, (x) => x.toLocaleString("en-US")),
-    precision: list("Numbers", "precision", Object.keys(PRECISIONS), (name) => `${name}: ${PRECISIONS[name].slice(0, 3).reduce((a, b) => a + b)} N bytes`),
+    precision: list("Numbers, bytes", "precision", Object.keys(PRECISIONS), (name) => `${name}: ${PRECISIONS[name].slice(0, 3).reduce((a, b) => a + b)} N`),
     vocabulary: list("Vocabulary V", "vocabulary", VOCABULARIES, (x) => x.toLocaleString("en-US")),
     cut: box("states cut up over the chips (ZeRO, FSDP)", "cut"),
     recompute: box("blocks computed a second time", "recompute"),

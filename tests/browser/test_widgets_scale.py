@@ -84,7 +84,7 @@ def test_by_keyboard_and_mouse(open_page):
     first.get_by_label("Vocabulary V").select_option("128000")
     first.get_by_role("checkbox", name="loss in chunks").press("Space")
     check(page)
-    for name, ends in (("Weights N", (1e7, 1e12)), ("Tokens read", (1e8, 1e14))):
+    for name, ends in (("Weights N", (1e7, 1e12)), ("Tokens", (1e8, 1e14))):
         slider = first.get_by_role("slider", name=name)
         for key, value in zip(("Home", "End"), ends, strict=True):
             slider.press(key)
