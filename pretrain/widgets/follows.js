@@ -57,11 +57,11 @@ function render({ model, el }) {
       const found = result[name];
       WHO.forEach((who, i) => {
         const score = now.scores[name][who];
-        cells[i].replaceChildren(found.asked ? `${found[who]} of ${found.asked}` : "–", score === undefined ? "" : h("span", { class: "pw-note" }, `(${kit.percent(score)})`));
+        cells[i].replaceChildren(found.asked ? `${found[who]} of ${found.asked}` : "–", score === undefined || !found.asked ? "" : h("span", { class: "pw-note" }, `(${kit.percent(score)})`));
       });
     }
     const here = result[now.wrong];
-    note.textContent = `In brackets: the judge on many more pairs. A coin is right half of the time`
+    note.textContent = (here.asked ? "In brackets: the judge on many more pairs. " : "") + "A coin is right half of the time"
       + (here.asked ? `: of ${kit.count(here.asked, "answer")} on ${kit.fixed(here.coin, 1)}, give or take ${kit.fixed(here.give_or_take, 1)}.` : ".");
     say(at ? told.textContent : place.textContent);
   }

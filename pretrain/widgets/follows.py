@@ -96,7 +96,7 @@ class DoesItFollow(Widget):
     """
 
     _esm = module("follows")
-    heights = (640, 985)
+    heights = (650, 985)
 
     wrong = traitlets.Unicode("any").tag(sync=True)
     answers = traitlets.Dict({name: "" for name in WRONG}).tag(sync=True)
