@@ -19,7 +19,7 @@ function render({ model, el }) {
   const act = (values) => state.change(values);
   const start = { logits: [...model.get("logits")], temperature: model.get("temperature"), smoothing: model.get("smoothing") };
   const target = h("div");
-  const temperature = kit.slider({ label: "Temperature T", min: 0.05, max: 5, step: 0.05, value: 1, show: (x) => kit.fixed(x), onchange: (x) => act({ temperature: x }) });
+  const temperature = kit.slider({ label: "Temperature τ", min: 0.05, max: 5, step: 0.05, value: 1, show: (x) => kit.fixed(x), onchange: (x) => act({ temperature: x }) });
   const smoothing = kit.slider({ label: "Label smoothing ε", min: 0, max: 0.9, step: 0.01, value: 0, show: (x) => kit.fixed(x), onchange: (x) => act({ smoothing: x }) });
   const equal = kit.button("All equal", () => act({ logits: model.get("logits").map(() => 0) }));
   const reset = kit.button("Start again", () => act({ ...start, logits: [...start.logits] }));
