@@ -76,7 +76,7 @@ function render({ model, el }) {
     const right = kit.visible(now.tokens[now.target]), bits = loss / Math.LN2;
     told.textContent = `loss ${now.smoothing ? "= −Σ q ln p" : `= −ln p(${right})`} = ${kit.fixed(loss, 3)} nats = ${kit.fixed(bits, 3)} bits; perplexity ${kit.fixed(Math.exp(loss), loss > 7 ? 0 : 2)}`;
     const difference = `p − ${now.smoothing ? "q" : "y"}`;
-    const rule = `gradient = ${now.temperature === 1 ? difference : `(${difference}) / T`}`;
+    const rule = `gradient = ${now.temperature === 1 ? difference : `(${difference}) / τ`}`;
     more.textContent = now.smoothing
       ? `${rule}. With smoothing the loss cannot fall below the entropy of q, ${kit.fixed(least, 3)} nats.`
       : `${rule}. Equal logits cost ln ${now.tokens.length} = ${kit.fixed(Math.log(now.tokens.length), 3)} nats.`;

@@ -1,9 +1,9 @@
 """Logits to loss: drag the scores, see probabilities, loss and gradient.
 
-    z ──÷ T──> softmax ──> p ──> loss = −Σ q ln p,   ∂loss/∂z = (p − q) / T
+    z ──÷ τ──> softmax ──> p ──> loss = −Σ q ln p,   ∂loss/∂z = (p − q) / τ
 
 y is 1 at the correct token and 0 elsewhere, and q = (1 − ε) y + ε/V its smoothed form
-(@szegedy2016rethinking). At T = 1 and ε = 0 the gradient is p − y. The loss is
+(@szegedy2016rethinking). At τ = 1 and ε = 0 the gradient is p − y. The loss is
 `losses.cross_entropy`, in nats.
 """
 
