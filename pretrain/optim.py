@@ -7,10 +7,19 @@ hardware computes slowly; this one stays in the parameters' own type, and orthog
 all matrices of one shape together.
 """
 
+import inspect
 from collections import defaultdict
 
 import torch
 from torch import Tensor, nn
+
+# PyTorch's optimizers import its compiler when they are first used, two seconds in each
+# process, to keep these methods from being compiled. Nobody compiles them here: they
+# count as kept already. Where PyTorch works otherwise by then, this does nothing.
+for _name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+    _method = getattr(getattr(torch.optim.Optimizer, _name), "__wrapped__", None)
+    if _method is not None and not hasattr(_method, "__dynamo_disable"):
+        _method.__dynamo_disable = _method
 
 # Coefficients of the quintic whose iteration pushes singular values toward 1.
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -28,6 +37,12 @@ def orthogonalize(updates: Tensor, steps: int = 5) -> Tensor:
         polynomial = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
         x = torch.baddbmm(x, polynomial, x, beta=A)
     return x
+
+
+class AdamW(torch.optim.AdamW):
+    """PyTorch's own, without the wrapper that imports the compiler."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
 class Muon(torch.optim.Optimizer):
@@ -89,7 +104,7 @@ def optimizers(
     adam = dict(lr=lr, betas=(0.9, 0.95), fused=outer[0].device.type in ("cpu", "cuda"))
     if kind == "muon":
         found = [
-            torch.optim.AdamW(outer, weight_decay=0.0, **adam),
+            AdamW(outer, weight_decay=0.0, **adam),
             Muon(inner.values(), lr=muon_lr),
         ]
     else:
@@ -97,7 +112,7 @@ def optimizers(
             dict(params=list(inner.values()), weight_decay=0.1),
             dict(params=outer, weight_decay=0.0),
         ]
-        found = [torch.optim.AdamW(groups, **adam)]
+        found = [AdamW(groups, **adam)]
     for optimizer in found:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
