@@ -18,7 +18,6 @@ export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-# Modules are compiled when they are first imported (--no-compile): most never are.
 # .venv holds one stamp for each state of the files that say what is installed.
 BOOK_FILES := requirements.txt pyproject.toml
 TEST_FILES := $(BOOK_FILES) requirements-test.txt
@@ -79,11 +78,11 @@ $(BOOK_READY):
 	@$(PYTHON) -c '$(NEW_ENOUGH)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c '$(NEW_ENOUGH)'
-	@$(BIN)/python -m pip install --quiet --no-compile -r requirements.txt
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@rm -f .venv/.book-* && touch $@
 
 $(TEST_READY): $(BOOK_READY)
 	@echo "Adding what the tests need"
-	@$(BIN)/python -m pip install --quiet --no-compile -r requirements.txt -r requirements-test.txt
+	@$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-test.txt
 	@rm -f .venv/.test-* && touch $@

@@ -42,7 +42,8 @@ def main() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    for name in settings["preload"]:
+    # What a backward pass imports when it is first asked for: half a second a runner.
+    for name in ("torch.fx.experimental.symbolic_shapes", *settings["preload"]):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     gc.collect()

@@ -119,7 +119,7 @@ def test_pages_work_cut_off_from_the_network(context, site, names):
             look(page, size, theme)
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= SIZES[size][0], f"{name} is {width} pixels wide"
-        page.wait_for_load_state("networkidle")
+        page.evaluate("document.fonts.ready.then(() => true)")
         assert not wrong, f"{name}: {wrong}"
         page.close()
     assert seen_math
@@ -128,7 +128,7 @@ def test_pages_work_cut_off_from_the_network(context, site, names):
 def test_the_test_sees_a_request_outside(context, site, names):
     """A page that asks another host must be caught, or the test above shows nothing."""
     page, wrong = visit(context, site + names[0])
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => true)")
     assert not wrong
     page.evaluate(
         "document.body.append(Object.assign(new Image(), {src: '//a.test/x'}))"
