@@ -204,9 +204,9 @@ def fill(app, doctree, docname):
 
 
 def pages_to_rewrite(app, env):
-    """Have the pages with these tables written again, once any page has been read."""
+    """Have the pages with these tables written again, once any page changed."""
     shown = getattr(env, "pages_with_coverage", set())
-    return sorted(shown & set(env.all_docs))
+    return sorted(shown & set(env.all_docs)) if app.any_page_changed else []
 
 
 def setup(app):

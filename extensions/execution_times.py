@@ -107,21 +107,26 @@ def fill(app, doctree, docname):
         )
 
 
-def pages_with_times(app, env):
-    """Have the pages written again that tell times, once any page has been read."""
-    return sorted(getattr(env, "pages_with_times", ())) if env.all_docs else []
+def note_change(app, env, docname):
+    """A page is purged before it is read again, and when it is gone."""
+    app.any_page_changed = True
+
+
+def pages_with_others_times(app, env):
+    """Have the pages written again that tell others' times, once a page changed."""
+    shown = getattr(env, "pages_with_others_times", set())
+    return sorted(shown & set(env.all_docs)) if app.any_page_changed else []
 
 
 def note_page(app, doctree):
-    shown = next(doctree.findall(time_of), None) or next(
-        doctree.findall(table_of_times), None
-    )
-    if not hasattr(app.env, "pages_with_times"):
-        app.env.pages_with_times = set()
-    if shown is None:
-        app.env.pages_with_times.discard(app.env.docname)
+    """A page that tells its own time alone is written again when it is read again."""
+    others = any(node["page"] != THIS_PAGE for node in doctree.findall(time_of))
+    if not hasattr(app.env, "pages_with_others_times"):
+        app.env.pages_with_others_times = set()
+    if others or any(doctree.findall(table_of_times)):
+        app.env.pages_with_others_times.add(app.env.docname)
     else:
-        app.env.pages_with_times.add(app.env.docname)
+        app.env.pages_with_others_times.discard(app.env.docname)
 
 
 def setup(app):
@@ -131,5 +136,7 @@ def setup(app):
     app.add_directive("execution-times", ExecutionTimes)
     app.connect("doctree-read", note_page)
     app.connect("doctree-resolved", fill)
-    app.connect("env-updated", pages_with_times)
+    app.any_page_changed = False
+    app.connect("env-purge-doc", note_change)
+    app.connect("env-updated", pages_with_others_times)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

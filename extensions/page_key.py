@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 # The environment of the kernels that run the pages.
@@ -27,7 +28,8 @@ NOT_READ_BY_CELLS = {".py", ".pyc", ".js", ".mjs", ".css", ".md"}
 EVERYTHING = "*"
 
 
-def imports(source: str, packages: tuple[str, ...], module: str = "") -> set[str]:
+@lru_cache(maxsize=None)  # by the text itself: most modules serve most of the pages
+def imports(source: str, packages: tuple[str, ...], module: str = "") -> frozenset[str]:
     """Return the dotted names that `source` imports from `packages`.
 
     `module` is the importing module's own package, for relative imports. A name may be
@@ -36,12 +38,12 @@ def imports(source: str, packages: tuple[str, ...], module: str = "") -> set[str
     """
     if not module:
         if re.search(rf"-m[\s\"',]+({'|'.join(packages)})\b", source):
-            return {EVERYTHING}
+            return frozenset({EVERYTHING})
         source = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        return {EVERYTHING}
+        return frozenset({EVERYTHING})
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -52,7 +54,7 @@ def imports(source: str, packages: tuple[str, ...], module: str = "") -> set[str
                 parents = module.split(".")[: len(module.split(".")) - node.level + 1]
                 base = ".".join([*parents, base] if base else parents)
             found.update(f"{base}.{alias.name}" for alias in node.names)
-    return {name for name in found if name.split(".")[0] in packages}
+    return frozenset(name for name in found if name.split(".")[0] in packages)
 
 
 def module_files(name: str, root: Path) -> list[tuple[str, Path]]:

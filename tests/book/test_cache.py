@@ -18,7 +18,7 @@ execute:
   cache: _build/.jupyter_cache
   raise_on_error: true
 sphinx:
-  local_extensions: {{page_cache: {extensions}}}
+  local_extensions: {{page_cache: {extensions}, execution_times: {extensions}}}
   config:
     page_cache_packages: [tiny]
     page_cache_pins: pins.txt
@@ -34,7 +34,7 @@ kernelspec: {{name: python3, display_name: Python 3}}
 ---
 # Page {name}
 
-Prose of {name}.
+Prose of {name}, which took {{execution-time}}`this page` to run.
 
 ```{{code-cell}} python
 :tags: [hide-input]
@@ -55,7 +55,7 @@ class Book:
         self.folder = folder
         self.write("_config.yml", CONFIG.format(extensions=root / "extensions"))
         self.write("_toc.yml", TOC)
-        self.write("index.md", "# Tiny\n")
+        self.write("index.md", "# Tiny\n\n```{execution-times}\n```\n")
         self.write("one.md", PAGE.format(name="one", module="alone"))
         self.write("two.md", PAGE.format(name="two", module="chained"))
         self.write("tiny/__init__.py", "")
@@ -78,6 +78,7 @@ class Book:
         """Build with warnings as errors; return the pages that were executed."""
         log = self.folder / "executions"
         log.write_text("")
+        before = self.stamps()
         environment = {
             "EXECUTIONS": str(log),
             "PYTHONPATH": str(self.folder),
@@ -96,7 +97,13 @@ class Book:
             text=True,
         )
         assert done.returncode == 0, done.stdout[-3000:]
+        self.written = [name for name, t in self.stamps().items() if t != before[name]]
         return log.read_text().split()
+
+    def stamps(self) -> dict[str, int]:
+        """Return when each page was last written; 0 is never."""
+        pages = {n: self.folder / f"_build/html/{n}.html" for n in ("index", "one", "two")}
+        return {n: p.stat().st_mtime_ns if p.exists() else 0 for n, p in pages.items()}
 
     def html(self, page: str) -> str:
         return (self.folder / "_build" / "html" / f"{page}.html").read_text()
@@ -111,14 +118,16 @@ def book(tmp_path_factory, root) -> Book:
     return book
 
 
-def test_nothing_changed_nothing_runs(book):
+def test_nothing_changed_nothing_runs_and_no_page_is_written(book):
     assert book.build() == []
+    assert book.written == []
 
 
 def test_prose_and_tags_run_nothing_and_are_shown(book):
     book.replace("one.md", "Prose of one", "Other words")
     book.replace("one.md", "[hide-input]", "[remove-input]")
     assert book.build() == []
+    assert book.written == ["index", "one"]  # and the page with the table of times
     assert "Other words" in book.html("one")
     assert "EXECUTIONS" not in book.html("one")
     assert "result alone-1" in book.html("one")
