@@ -316,7 +316,7 @@ def seed(number: int) -> None:
     import torch
 
     random.seed(number)
-    torch.manual_seed(number)
+    torch.default_generator.manual_seed(number)  # no GPU in here: torch's own is slow
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(number % 2**32)
 

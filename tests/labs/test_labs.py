@@ -33,6 +33,7 @@ def variants(kind: str):
     return [pytest.param(p, id=f"{p.parent.name}-{p.stem}") for p in found]
 
 
+@functools.cache
 def bundle_of(lab: str, seed: int = 0) -> dict:
     return build.bundle(read_master(HERE.parent.parent / f"labs/{lab}.md"), seed)
 

@@ -1,7 +1,6 @@
-# expect: 0; time limit
+# expect: 3; time limit
 def double(x):
-    while True:
-        pass
+    return 2 * x
 
 
 def mean(x):
