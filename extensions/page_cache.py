@@ -8,10 +8,13 @@ record gives outputs, nothing else.
 """
 
 import os
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 
+import jupyter_cache.executors.utils
 import myst_nb.core.execute.cache
+import nbclient
 from jupyter_cache.cache.main import JupyterCacheBase
 from page_key import KERNEL, imports, page_key
 from sphinx.util import logging
@@ -105,6 +108,11 @@ def use_page_cache(app):
 
 def setup(app):
     os.environ.update(KERNEL)
+    # Asked to shut down, a kernel takes a second to tidy what ends with it anyway, and
+    # now and then does not hear and is waited for three more.
+    jupyter_cache.executors.utils.executenb = partial(
+        nbclient.execute, shutdown_kernel="immediate"
+    )
     app.add_config_value("page_cache_packages", [], "env")
     app.add_config_value("page_cache_pins", "requirements.txt", "env")
     app.add_config_value("page_cache_machinery", "", "env")

@@ -14,7 +14,7 @@ import os
 import platform
 import re
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 # The environment of the kernels that run the pages.
@@ -28,7 +28,7 @@ NOT_READ_BY_CELLS = {".py", ".pyc", ".js", ".mjs", ".css", ".md"}
 EVERYTHING = "*"
 
 
-@lru_cache(maxsize=None)  # by the text itself: most modules serve most of the pages
+@cache  # by the text itself: most modules serve most of the pages
 def imports(source: str, packages: tuple[str, ...], module: str = "") -> frozenset[str]:
     """Return the dotted names that `source` imports from `packages`.
 

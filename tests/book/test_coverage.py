@@ -82,14 +82,22 @@ def parsed(smoke_book, listed):
     @cache
     def read(page: str) -> BeautifulSoup:
         html = (smoke_book / f"{listed[page]}.html").read_text("utf8")
-        return BeautifulSoup(html, "html.parser").find("main")
+        return BeautifulSoup(html, "lxml").find("main")
 
     return read
 
 
-def place(main: Tag, anchor: str) -> Tag | None:
-    """What an anchor of a page's table stands for."""
-    return main.find(id=f"equation-{anchor}" if anchor.startswith("eq-") else anchor)
+@pytest.fixture(scope="module")
+def place(parsed):
+    """What a row's anchor stands for on its page, or None."""
+    named = cache(lambda page: places(parsed(page)))
+    return lambda row: named(row.page).get(row.anchor)
+
+
+def places(main: Tag) -> dict[str, Tag]:
+    """What each anchor of a page stands for, as the pages' tables write it."""
+    found = {tag["id"]: tag for tag in main.find_all(id=True)}
+    return {anchor.removeprefix("equation-"): tag for anchor, tag in found.items()}
 
 
 def holds_a_cell(found: Tag) -> bool:
@@ -101,21 +109,17 @@ def holds_a_cell(found: Tag) -> bool:
     return any(part and part.select_one("div.cell") for part in around)
 
 
-def test_every_anchor_is_on_its_page(parsed, listed):
+def test_every_anchor_is_on_its_page(place, listed):
     rows = [row for row in ROWS if row.page in listed]
     assert rows
-    lost = [row for row in rows if place(parsed(row.page), row.anchor) is None]
+    lost = [row for row in rows if place(row) is None]
     assert not lost, "\n".join(map(str, lost))
 
 
-def test_what_a_cell_shows_has_a_cell(parsed, listed):
+def test_what_a_cell_shows_has_a_cell(place, listed):
     rows = [row for row in ROWS if row.page in listed and row.shown_by == "cell"]
     assert rows
-    bare = [
-        row
-        for row in rows
-        if (found := place(parsed(row.page), row.anchor)) and not holds_a_cell(found)
-    ]
+    bare = [row for row in rows if (found := place(row)) and not holds_a_cell(found)]
     assert not bare, "\n".join(map(str, bare))
 
 
@@ -143,8 +147,8 @@ def test_a_cell_is_only_seen_where_one_is():
         '<section><div class="exercise" id="ex-c"></div>'
         '<div class="solution"><div class="cell">2</div></div></section>'
         '<section><span class="eqno" id="equation-eq-d"></span></section>',
-        "html.parser",
+        "lxml",
     )
-    anchors = ("sec-a", "sec-b", "ex-c", "eq-d")
-    assert [holds_a_cell(place(page, a)) for a in anchors] == [False, True, True, False]
-    assert place(page, "sec-e") is None
+    anchors, found = ("sec-a", "sec-b", "ex-c", "eq-d"), places(page)
+    assert [holds_a_cell(found[a]) for a in anchors] == [False, True, True, False]
+    assert "sec-e" not in found
