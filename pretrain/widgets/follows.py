@@ -17,6 +17,7 @@ from random import Random
 
 import traitlets
 
+from pretrain.budgets import smoke
 from pretrain.corpora.microworld import Microworld
 from pretrain.errors import PretrainError
 from pretrain.evaluation.pair_words import ROWS, bags, verdicts
@@ -83,7 +84,8 @@ def _text(ids, tokenizer) -> str:
 
 @lru_cache
 def _microworld() -> tuple[dict, dict]:
-    return questions(Microworld())
+    few = (300, 150) if smoke() else ()
+    return questions(Microworld(), *few)
 
 
 class DoesItFollow(Widget):

@@ -55,9 +55,9 @@ def test_right_answers_by_hand():
 
 
 def test_what_is_asked_of_microworld():
-    world, widget = Microworld(), DoesItFollow()
-    met = []
-    for name, pairs in widget.pairs.items():
+    world, met = Microworld(), []
+    asked, scores = questions(world, 300, 150)
+    for name, pairs in asked.items():
         assert [pair["label"] for pair in pairs].count(1) == ASKED / 2 == len(pairs) / 2
         for pair in pairs:
             met += [pair["a"], pair["b"]]
@@ -74,8 +74,8 @@ def test_what_is_asked_of_microworld():
         ("any", "together", "shared"), ("order", "apart", "sides")
     ):
         task = TASKS[name]
-        sizes = (bags(task, world, "train", 1500), bags(task, world, "test", 750))
-        assert widget.scores[name][who] == accuracy(*sizes, sees).value
+        sizes = (bags(task, world, "train", 300), bags(task, world, "test", 150))
+        assert scores[name][who] == accuracy(*sizes, sees).value
 
 
 def test_bad_input_is_told():
