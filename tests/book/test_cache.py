@@ -160,8 +160,7 @@ def test_data_runs_the_pages_that_can_read_it(book):
     assert book.build() == ["one", "two"]
 
 
-def test_pins_and_budget_run_everything(book):
+def test_pins_run_everything_and_so_does_the_budget(book):
     book.write("pins.txt", "pin==2\n")
-    assert book.build(PRETRAIN_BUDGET="smoke") == ["one", "two"]
     assert book.build() == ["one", "two"]
-    assert book.build(PRETRAIN_BUDGET="smoke") == []
+    assert book.build(PRETRAIN_BUDGET="smoke") == ["one", "two"]

@@ -25,7 +25,7 @@ SLOW = pytest.mark.slow
 each_seed = pytest.mark.parametrize(
     "seed", [0, pytest.param(7, marks=SLOW), pytest.param(1234, marks=SLOW)]
 )
-SHORT_FORM = "lab01-cross-entropy", "lab03-masking", "lab09-assistant-only-loss"
+SHORT_FORM = "lab03-masking", "lab09-assistant-only-loss"
 
 
 def variants(kind: str):
