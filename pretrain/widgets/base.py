@@ -55,12 +55,18 @@ class Widget(anywidget.AnyWidget):
     """A widget of the book; a subclass gives `_esm`, `alt` and `picture`.
 
     heights: pixels to keep free in the built page before the widget is there, on wide
-        screens and on phones, so that nothing below it jumps.
+        screens and on phones, so that nothing below it jumps. One that shows more or
+        less than usual is given its own.
     """
 
     heights = (480, 800)
     _css = style_sheet()
     _heights = traitlets.List(traitlets.Int()).tag(sync=True)
+
+    def __init__(self, *values, heights: tuple[int, int] | None = None, **traits):
+        super().__init__(*values, **traits)
+        if heights is not None:
+            self._heights = list(heights)
 
     @traitlets.default("_heights")
     def _from_the_class(self):

@@ -8,6 +8,7 @@ import pytest
 import pretrain.widgets
 from pretrain.style import DARK, PALETTE
 from pretrain.widgets import base
+from pretrain.widgets.logits import LogitsToLoss
 
 
 def test_a_missing_anywidget_is_told_in_one_sentence(monkeypatch):
@@ -38,3 +39,8 @@ def test_a_picture_s_words_are_text_and_not_markup():
     drawing = base.svg(10, 10, [base.label(0, 0, "<mask> & so")], 'a "quote" <b>')
     assert "&lt;mask&gt; &amp; so" in drawing
     assert 'aria-label="a &quot;quote&quot; &lt;b&gt;"' in drawing
+
+
+def test_a_widget_may_keep_another_place_free():
+    assert LogitsToLoss()._heights == list(LogitsToLoss.heights)
+    assert LogitsToLoss(heights=(100, 200))._heights == [100, 200]
