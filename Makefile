@@ -17,6 +17,8 @@ SHELL := /bin/bash
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Compiled modules are kept, whatever the machine says: every page imports the package.
+export PYTHONDONTWRITEBYTECODE :=
 
 # .venv holds one stamp for each state of the files that say what is installed.
 BOOK_FILES := requirements.txt pyproject.toml

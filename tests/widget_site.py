@@ -6,31 +6,21 @@ theme and extensions. Widgets are shown as a notebook saves them, so that no ker
 needed; one page, `executed.html`, is run by a kernel.
 """
 
-import functools
-import http.server
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 from playwright.sync_api import sync_playwright
+from tabs import FLAGS, PATIENCE, Tabs, served
 
 HERE = Path(__file__).parent / "browser"
-PATIENCE = 180_000  # ms: a busy machine may be many times slower
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
-# Names resolve to nothing, so a request to another host fails and is reported.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
 MOUNTED = """() => [...document.querySelectorAll('.pw-host')]
   .every(host => 'ready' in host.dataset)"""
 EXECUTED = """---
@@ -142,18 +132,10 @@ def settle(page) -> None:
     )
 
 
-class Silent(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="session")
 def widget_server(widget_site):
-    handler = functools.partial(Silent, directory=widget_site)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    with served(widget_site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -167,50 +149,29 @@ def chrome(chromium):
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def tabs(chrome) -> Tabs:
+    return Tabs(chrome)
+
+
 @pytest.fixture
-def open_page(chrome, widget_site, widget_server):
+def open_page(tabs, widget_site, widget_server):
     """Return a function that opens a page of the site with its widgets mounted.
 
     Whatever the page asks outside of the site, and every error, fails the test.
     """
-    contexts, wrong = [], []
+    heard = []
 
     def opened(name, size="desktop", theme="light", files=False, scripts=True, **more):
         base = widget_site.as_uri() + "/" if files else widget_server
-        context = chrome.new_context(
-            viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),
-            color_scheme=theme,
-            java_script_enabled=scripts,
-            **more,
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-
-        def note(request):
-            if not request.url.startswith((base, "data:", "blob:")):
-                wrong.append(f"asked for {request.url}")
-
-        page.on("request", note)
-        page.on(
-            "response",
-            lambda got: (
-                wrong.append(f"{got.status}: {got.url}") if got.status > 399 else 0
-            ),
-        )
-        if scripts:  # without them, a script that was announced is given up
-            page.on("requestfailed", lambda asked: wrong.append(f"no {asked.url}"))
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda line: wrong.append(line.text) if line.type == "error" else None,
-        )
-        page.goto(f"{base}{name}.html", wait_until="load")
+        settings = {"color_scheme": theme, "java_script_enabled": scripts, **more}
+        page, wrong = tabs.open(base, f"{name}.html", SIZES[size], **settings)
+        heard.append(wrong)
         if scripts:
             page.wait_for_function(MOUNTED)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    tabs.rest()
+    wrong = sum(heard, [])
     assert not wrong, wrong

@@ -47,6 +47,25 @@ FOCUS = """() => {
   const style = getComputedStyle(at);
   return style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth);
 }"""
+# Of texts that differ in nothing that makes a contrast, three are looked at: to find
+# what is behind a text takes longer than everything else.
+MARK_LOOKS = """() => {
+  const seen = new Map();
+  for (const part of document.querySelectorAll('.pw-host *')) {
+    if (![...part.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+      continue;
+    const {color, fill, fontSize, fontWeight} = getComputedStyle(part);
+    const looks = [part.tagName, color, fill, fontSize, fontWeight];
+    for (let at = part; at; at = at.parentElement) {
+      const {backgroundColor, backgroundImage, opacity} = getComputedStyle(at);
+      looks.push(backgroundColor, backgroundImage, opacity);
+    }
+    const look = looks.join(), count = seen.get(look) ?? 0;
+    seen.set(look, count + 1);
+    if (count < 3) part.dataset.look = "";
+  }
+}"""
+CONTRAST = "color-contrast"
 HERE = Path(__file__).parent
 NAMES = sorted(
     path.stem.removeprefix("test_widgets_")
@@ -74,12 +93,22 @@ def test_it_fits_and_axe_finds_nothing(open_page, name, size, theme):
     # 24 px: a line may break elsewhere in another machine's font
     assert kept - 120 <= used <= kept + 24, f"heights: {kept}, but it is {used} high"
     page.evaluate("document.querySelectorAll('.pw details').forEach(d => d.open = 1)")
+    page.evaluate(MARK_LOOKS)
+    only = {"runOnly": {"type": "rule", "values": [CONTRAST]}}
+    assert axe(page, "[data-look]", **only) > 0
+    if theme == "light":  # the other rules do not ask for colors
+        others = {"rules": {CONTRAST: {"enabled": False}}}
+        assert axe(page, ".pw-host", **others) > 5
+
+
+def axe(page, place, **options) -> int:
+    """Return how many rules found nothing wrong at `place`; one that did fails."""
     # preload would fetch imported style sheets again, from a wrong place
     # of what passes one place a rule is enough: naming them all takes most of the time
-    options = {"preload": False, "resultTypes": ["violations"]}
-    found = Axe().run(page, context={"include": [[".pw-host"]]}, options=options)
+    options |= {"preload": False, "resultTypes": ["violations"]}
+    found = Axe().run(page, context={"include": [[place]]}, options=options)
     assert not found.violations_count, found.generate_report()
-    assert len(found.response["passes"]) > 5
+    return len(found.response["passes"])
 
 
 @pytest.mark.parametrize("name", NAMES)

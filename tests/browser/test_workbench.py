@@ -4,15 +4,13 @@ Each is on its page, is turned once by keyboard, and what it then computes and s
 what Python's `result()` says of the same state.
 """
 
-import functools
-import http.server
 import importlib
 import re
-import threading
 
 import numpy as np
 import pytest
-from widget_site import MOUNTED, PATIENCE, SIZES, Silent, settle
+from tabs import served
+from widget_site import MOUNTED, SIZES, settle
 
 from pretrain.experiments.tables import read_summary
 from pretrain.widgets.base import Widget
@@ -128,11 +126,8 @@ ACTS = {
 
 @pytest.fixture(scope="module")
 def book(smoke_book):
-    handler = functools.partial(Silent, directory=smoke_book)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    with served(smoke_book) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -146,33 +141,19 @@ def pages(smoke_book) -> dict:
 
 
 @pytest.fixture
-def visit(chrome, book):
+def visit(tabs, book):
     """Return a function that opens a page of the book, with its widgets mounted."""
-    contexts, wrong = [], []
+    heard = []
 
     def opened(path, size="desktop", theme="light"):
-        width, height = SIZES[size]
-        context = chrome.new_context(
-            viewport={"width": width, "height": height}, color_scheme=theme
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-
-        def note(asked):
-            if not asked.url.startswith((book, "data:", "blob:")):
-                wrong.append(f"asked for {asked.url}")
-
-        page.on("request", note)
-        page.on("requestfailed", lambda asked: wrong.append(f"no {asked.url}"))
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.goto(book + path, wait_until="load")
+        page, wrong = tabs.open(book, path, SIZES[size], color_scheme=theme)
+        heard.append(wrong)
         page.wait_for_function(MOUNTED)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    tabs.rest()
+    wrong = sum(heard, [])
     assert not wrong, wrong
 
 

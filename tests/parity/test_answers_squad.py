@@ -6,21 +6,25 @@ from hypothesis import strategies as st
 
 from pretrain.evaluation.answers import exact_match, f1, normalized
 
-squad = pytest.importorskip("torchmetrics.functional.text.squad")
-
 WORDS = ["the", "The", "a", "an", "cat", "Cat's", "sat.", "on-mat", "", "é", "..."]
 answer = st.one_of(
     st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join), st.text(max_size=12)
 )
 
 
-@given(answer)
-def test_the_normalization(text):
+@pytest.fixture(scope="module")
+def squad():
+    """Here, not above: it imports for seconds, also where other files are tested."""
+    return pytest.importorskip("torchmetrics.functional.text.squad")
+
+
+@given(text=answer)
+def test_the_normalization(squad, text):
     assert normalized(text) == squad._normalize_text(text)
 
 
-@given(answer, st.lists(answer, min_size=1, max_size=3))
-def test_exact_match_and_f1(prediction, golds):
+@given(prediction=answer, golds=st.lists(answer, min_size=1, max_size=3))
+def test_exact_match_and_f1(squad, prediction, golds):
     theirs = squad.squad(
         {"prediction_text": prediction, "id": "1"},
         {"answers": {"answer_start": [0] * len(golds), "text": golds}, "id": "1"},
