@@ -91,6 +91,7 @@ def write_project(folder: Path, root: Path) -> None:
     del config["sphinx"]["local_extensions"]["notebooks"]  # it builds the wheel
     config["sphinx"]["config"]["extensions"].remove("notebooks")
     del config["sphinx"]["config"]["publication_branch"]  # its setting
+    del config["sphinx"]["config"]["kernel_preload"]  # one page is run
     (folder / "_config.yml").write_text(yaml.safe_dump(config), "utf8")
     (folder / "index.md").write_text("# Widgets\n", "utf8")
     (folder / "executed.md").write_text(EXECUTED, "utf8")
