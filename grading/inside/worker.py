@@ -37,6 +37,7 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     sys.path += settings["path"]
     sys.meta_path.insert(0, Display())
+    gc.disable()  # of what is imported nothing is garbage; to look for it takes 0.2 s
     import torch
 
     torch.set_num_threads(1)
@@ -46,8 +47,8 @@ def main() -> None:
     for name in ("torch.fx.experimental.symbolic_shapes", *settings["preload"]):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    gc.collect()
     gc.freeze()  # so that runners share this memory and do not copy it
+    gc.enable()
     if settings["user"]:  # none but the lab's libraries has run until here
         confine.drop(settings["user"])
     if not settings["alone"]:
