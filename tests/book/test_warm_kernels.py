@@ -84,13 +84,12 @@ def test_a_page_has_the_module_and_nothing_of_another_page(tmp_path, root):
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        ("import no_such_module", "No module named &#39;no_such_module&#39;"),
         ("import os; os._exit(3)", "Kernel died"),
         ("import os; os.kill(os.getppid(), 9)", "has ended"),
     ],
-    ids=["a missing module", "a dead kernel", "a dead parent"],
+    ids=["a dead kernel", "a dead parent"],
 )
 def test_what_goes_wrong_is_told(tmp_path, root, code, told):
     done = build(tmp_path, root, code, "1 + 1")
     assert done.returncode != 0
-    assert told.replace("&#39;", "'") in done.stdout, done.stdout[-3000:]
+    assert told in done.stdout, done.stdout[-3000:]
