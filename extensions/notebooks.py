@@ -19,6 +19,7 @@ import jupytext
 import nbformat
 from docutils import nodes
 from execution_times import THIS_PAGE, in_words, seconds
+from minus_signs import printed
 from plain_markdown import plain
 
 from labs import address, master
@@ -59,7 +60,7 @@ def roles(app, page) -> dict:
     def number(content):
         name, _, form = content.partition(":")
         value = values.get(name, name)
-        return format(float(value), form) if form else value.strip("'")
+        return printed(format(float(value), form) if form else value.strip("'"))
 
     def cited(key):
         people = [" ".join(p.last_names) for p in entries[key].persons["author"]]
