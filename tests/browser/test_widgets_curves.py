@@ -239,6 +239,7 @@ def test_every_control(open_page):
     kinds = ("exponential", "decay"), ("window", "values"), ("Gaussian", "σ")
     for name, value in kinds:
         first.get_by_label("Smoothing", exact=True).select_option(label=name)
+        settle(page)  # the slider takes no key until the next frame enables it
         for key, strength in (("Home", 1.0), ("End", 2000.0)):
             slider.press(key)
             got = table(page)
